@@ -1,0 +1,132 @@
+"""``check``: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kafka_lab.api import CheckResult, Outcome, Verdict
+from kafka_lab.cli import context
+from kafka_lab.cli.options import language_option
+from kafka_lab.grading.attempt import Listener, check
+from kafka_lab.programs.toolchains.base import Built
+from kafka_lab.reports.terminal import TerminalReport
+
+EXIT = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.ERROR: 3, Outcome.NOT_REACHED: 1}
+
+
+class Shown(Listener):
+    """Shows an attempt in the terminal while it goes on."""
+
+    def __init__(self, report: TerminalReport, workspace: Path | None) -> None:
+        self._report = report
+        self._workspace = workspace
+
+    def stage(self, text: str) -> None:
+        self._report.stage(text)
+
+    def check(self, result: CheckResult) -> None:
+        self._report.check(result)
+
+    def built(self, built: Built) -> None:
+        if self._workspace is not None:
+            link_editor(self._workspace, built)
+
+
+def link_editor(workspace: Path, built: Built) -> None:
+    """Lay links in the workspace so that an editor finds the program's environment."""
+    for name, target in built.editor.items():
+        link = workspace / name
+        if link.is_symlink() and link.readlink() != target:
+            link.unlink()
+        if not link.exists() and not link.is_symlink():
+            link.symlink_to(target, target_is_directory=True)
+
+
+@click.command("check")
+@click.argument("target", required=False, metavar="[EXERCISE|DIR]")
+@click.option("--solution", is_flag=True, help="Check the reference solution instead.")
+@language_option
+@click.option("--backend", help="Cluster backend: embedded or testcontainers.")
+@click.option("--seed", type=click.IntRange(0), help="Repeat an attempt's names, data and faults.")
+@click.option("--only", multiple=True, metavar="CHECK", help="Only this check and what it needs.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first check that fails.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML.")
+@click.option("--keep", is_flag=True, help="Leave the cluster running, with a way in.")
+@click.option("--neutral", is_flag=True, help="No help of the harness: wait out real timeouts.")
+def check_command(
+    target: str | None,
+    solution: bool,
+    language: str | None,
+    backend: str | None,
+    seed: int | None,
+    only: tuple[str, ...],
+    fail_fast: bool,
+    as_json: bool,
+    junit: Path | None,
+    keep: bool,
+    neutral: bool,
+) -> int:
+    """Run your program against a fresh cluster, break things, and judge.
+
+    Finds the exercise by the folder you stand in; or name an EXERCISE that is started here, or
+    its folder. Exit codes: 0 passed, 1 failed, 2 usage, 3 the lab itself broke.
+    """
+    from kafka_lab.progress import Store
+    from kafka_lab.reports import json_, junit as junit_report
+
+    context.sweep()
+    workspace = None
+    if solution and target and not Path(target).is_dir():
+        exercise = context.catalog().get(target)
+        language = language or exercise.languages[0]
+        source = exercise.solution(language)
+    else:
+        workspace = context.locate(target)
+        exercise = context.catalog().get(workspace.exercise)
+        language = language or workspace.language
+        source = exercise.solution(language) if solution else workspace.folder
+    request = context.request_for(
+        exercise,
+        language,
+        source,
+        backend=backend,
+        seed=seed,
+        only=only,
+        fail_fast=fail_fast,
+        keep=keep,
+        neutral=neutral,
+    )
+    own = None if solution or workspace is None else workspace.folder
+    store = Store()
+    if as_json:
+        verdict = check(request)
+        click.echo(json_.render(verdict))
+    else:
+        report = TerminalReport(
+            repeat="kafka-lab check --solution" if solution else "kafka-lab check",
+            hints_shown=store.hints_shown(exercise.slug),
+            next_steps=not solution,
+        )
+        with report:
+            verdict = check(request, Shown(report, own))
+            report.verdict(verdict)
+        _extras(verdict, keep)
+    store.record(verdict, own, whole=not only)
+    if junit:
+        write_report(junit, junit_report.render(verdict))
+    return EXIT[verdict.outcome]
+
+
+def _extras(verdict: Verdict, keep: bool) -> None:
+    if keep and verdict.notes:
+        click.echo(verdict.notes[-1])
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write a report whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)

@@ -1,0 +1,112 @@
+"""``watch``: check again on each save, with one spare cluster ready."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path
+
+import click
+
+from kafka_lab.cli import context
+from kafka_lab.cli.check import Shown
+from kafka_lab.clusters.registry import Backend, choose
+from kafka_lab.clusters.spec import ClusterSpec
+from kafka_lab.grading.attempt import check
+from kafka_lab.grading.sandbox_cluster import Standing, stand_up
+from kafka_lab.reports.terminal import TerminalReport
+from kafka_lab.runtime.errors import LabError
+
+
+class Spare:
+    """One pre-started, single-use cluster; started in the background, probed before use."""
+
+    def __init__(self, backend: Backend, spec: ClusterSpec) -> None:
+        self._backend = backend
+        self._spec = spec
+        self._made: Standing | None = None
+        self._thread: threading.Thread | None = None
+
+    def prepare(self) -> None:
+        """Begin to start one, if none is there."""
+        self._thread = threading.Thread(target=self._make, daemon=True)
+        self._thread.start()
+
+    def _make(self) -> None:
+        # A spare that cannot be had is no error: the attempt starts its own and says why.
+        with contextlib.suppress(LabError, OSError):
+            self._made = stand_up(self._backend, self._spec, lambda text: None)
+
+    def take(self) -> Standing | None:
+        """The spare, if it is alive; the caller owns it then."""
+        if self._thread is not None:
+            self._thread.join()
+        made, self._made = self._made, None
+        if made is not None and not all(b.alive() for b in made.cluster.brokers):
+            made.close()
+            return None
+        return made
+
+    def close(self) -> None:
+        made = self.take()
+        if made is not None:
+            made.close()
+
+
+@click.command("watch")
+@click.argument("target", required=False, metavar="[EXERCISE|DIR]")
+@click.option("--backend", help="Cluster backend: embedded or testcontainers.")
+@click.option("--only", multiple=True, metavar="CHECK", help="Only this check and what it needs.")
+@click.option("--fail-fast/--all", default=True, help="Stop at the first failure (default).")
+def watch_command(
+    target: str | None, backend: str | None, only: tuple[str, ...], fail_fast: bool
+) -> int:
+    """Check again each time you save, with a cluster kept ready. Ctrl-C ends it."""
+    import watchfiles
+
+    from kafka_lab.progress import Store
+
+    context.sweep()
+    workspace = context.locate(target)
+    exercise = context.catalog().get(workspace.exercise)
+    chosen, spec, store = choose(backend), ClusterSpec(), Store()
+    spare = Spare(chosen, spec)
+
+    def once() -> None:
+        standing = spare.take()
+        spare.prepare()
+        request = context.request_for(
+            exercise,
+            workspace.language,
+            workspace.folder,
+            backend=chosen.name,
+            only=only,
+            fail_fast=fail_fast,
+            spec=spec,
+            spare=standing,
+        )
+        report = TerminalReport(hints_shown=store.hints_shown(exercise.slug))
+        with report:
+            verdict = check(request, Shown(report, workspace.folder))
+            report.verdict(verdict)
+        store.record(verdict, workspace.folder, whole=not only)
+        click.echo("\nwaiting for a change (Ctrl-C ends) …")
+
+    try:
+        once()
+        for changes in watchfiles.watch(workspace.folder, watch_filter=_relevant):
+            name = Path(sorted(path for _, path in changes)[0]).name
+            click.echo(f"\n{name} changed")
+            once()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        spare.close()
+    return 0
+
+
+def _relevant(change: object, path: str) -> bool:
+    """Sources, not the editor's droppings nor the links that kafka-lab lays."""
+    parts = Path(path).parts
+    hidden = any(p in (".venv", "lib", ".git", "__pycache__") for p in parts)
+    return not hidden and not Path(path).name.startswith(".") and not path.endswith(("~", ".swp"))

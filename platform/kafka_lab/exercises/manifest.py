@@ -1,0 +1,201 @@
+"""``exercise.toml``: what an exercise is called, asks for, and counts.
+
+Validated against ``manifest.schema.json`` (JSON Schema 2020-12); all mistakes are said at once,
+each with file, line, key and the fix.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from kafka_lab.exercises.problems import ManifestError, ManifestProblem
+from kafka_lab.exercises.toml_lines import TomlLines
+from kafka_lab.runtime.errors import LabError
+from kafka_lab.runtime.paths import cache_dir
+
+FILE = "exercise.toml"
+SCHEMA = Path(__file__).with_name("manifest.schema.json")
+
+SECTIONS: Mapping[int, str] = {
+    1: "Advanced Kafka features",
+    2: "Avro and schema registry",
+    3: "Performance and monitoring",
+    4: "Patterns",
+    5: "Testing",
+    6: "Kafka Connect",
+    7: "Security",
+    8: "Other languages and gateways",
+    9: "Cloud",
+    10: "Operations",
+    11: "Use cases",
+    12: "Advanced topics",
+}
+"""The curriculum's sections, by number."""
+
+Difficulty = Literal["beginner", "intermediate", "advanced"]
+Kind = Literal["service", "job", "tool", "config", "tests"]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """How the learner's program meets the lab; ``env``: variable name to what it means."""
+
+    kind: Kind
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Track:
+    """One language of an exercise. ``dialect`` is ``None`` for the toolchain's own."""
+
+    entry: str
+    dialect: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckSpec:
+    """A check that the grader must report, and what it earns."""
+
+    id: str
+    points: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One ``exercise.toml``. ``minutes`` is how long a learner is likely to need."""
+
+    slug: str
+    title: str
+    section: int
+    summary: str
+    difficulty: Difficulty
+    minutes: int
+    prerequisites: tuple[str, ...]
+    covers: tuple[str, ...]
+    contract: Contract
+    tracks: Mapping[str, Track]
+    hints: tuple[str, ...]
+    checks: tuple[CheckSpec, ...]
+    path: Path
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def section_name(self) -> str:
+        return SECTIONS[self.section]
+
+    @property
+    def points(self) -> int:
+        """What all checks together earn."""
+        return sum(check.points for check in self.checks)
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and validate the manifest ``path``, which lies in the exercise's folder.
+
+    Raises:
+        ManifestError: with every mistake of the file.
+        LabError: when the file cannot be read.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as e:
+        raise LabError(
+            f"cannot read the manifest {path}: {e.strerror}",
+            "an exercise's folder holds a readable exercise.toml",
+        ) from e
+    try:
+        text = raw.decode()
+        data = tomllib.loads(text)
+    except UnicodeDecodeError as e:
+        line = raw[: e.start].count(b"\n") + 1
+        problem = ManifestProblem(path, line, "", "this is not UTF-8", "save the file as UTF-8")
+        raise ManifestError((problem,)) from e
+    except tomllib.TOMLDecodeError as e:
+        raise ManifestError((ManifestProblem.from_syntax(path, text, str(e)),)) from e
+    _validate(path, raw, data, TomlLines(text))
+    return _build(path, data)
+
+
+def _validate(path: Path, raw: bytes, data: dict[str, Any], lines: TomlLines) -> None:
+    """Raise for every mistake; a text that was found good once is not validated again.
+
+    Importing jsonschema costs more than all the rest of starting a command.
+    """
+    schema = SCHEMA.read_bytes()
+    digest = hashlib.sha256(schema + b"\0" + raw).hexdigest()
+    seen = cache_dir() / "manifests" / digest
+    problems: list[ManifestProblem] = []
+    if not seen.exists():
+        from kafka_lab.exercises.problems import schema_problems
+
+        problems = schema_problems(path, schema, data, lines)
+    # Not in the digest: these need the folder, or more than a schema can say.
+    problems += _beyond_schema(path, data, lines)
+    if problems:
+        ordered = sorted(problems, key=lambda p: (p.line or 0, p.key))
+        raise ManifestError(tuple(ordered))
+    try:
+        seen.parent.mkdir(parents=True, exist_ok=True)
+        seen.touch()
+    except OSError:
+        pass  # only the next start is slower
+
+
+def _beyond_schema(path: Path, data: dict[str, Any], lines: TomlLines) -> list[ManifestProblem]:
+    problems: list[ManifestProblem] = []
+    slug, folder = data.get("slug"), path.parent.name
+    if isinstance(slug, str) and slug != folder:
+        problems.append(
+            ManifestProblem(
+                path,
+                lines.find(("slug",)),
+                "slug",
+                f"'{slug}' is not the name of the folder, '{folder}'",
+                f'write slug = "{folder}", or rename the folder',
+            )
+        )
+    checks = data.get("checks")
+    ids: dict[str, int] = {}
+    for index, check in enumerate(checks if isinstance(checks, list) else ()):
+        name = check.get("id") if isinstance(check, dict) else None
+        if not isinstance(name, str):
+            continue
+        if name in ids:
+            problems.append(
+                ManifestProblem(
+                    path,
+                    lines.find(("checks", index, "id")),
+                    f"checks[{index}].id",
+                    f"'{name}' is the id of checks[{ids[name]}] too",
+                    "give every check an id of its own",
+                )
+            )
+        ids.setdefault(name, index)
+    return problems
+
+
+def _build(path: Path, data: dict[str, Any]) -> Manifest:
+    return Manifest(
+        slug=data["slug"],
+        title=data["title"],
+        section=int(data["section"]),
+        summary=data["summary"],
+        difficulty=data["difficulty"],
+        minutes=int(data["minutes"]),
+        prerequisites=tuple(data.get("prerequisites", ())),
+        covers=tuple(data["covers"]),
+        contract=Contract(data["contract"]["kind"], dict(data["contract"]["env"])),
+        tracks={
+            language: Track(track["entry"], track.get("dialect"))
+            for language, track in data["tracks"].items()
+        },
+        hints=tuple(hint["text"].strip() for hint in data["hints"]),
+        checks=tuple(CheckSpec(check["id"], int(check["points"])) for check in data["checks"]),
+        path=path,
+        stand_ins=dict(data.get("stand_ins", {})),
+    )

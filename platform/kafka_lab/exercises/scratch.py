@@ -1,0 +1,39 @@
+"""What a program finds on a scratch cluster: the contract's topics and rights, made from names.
+
+The manifest's contract lists variables; by their endings they are topics, groups, transactional
+ids. A grader makes its own, stricter world; this one is for trying things out by hand.
+"""
+
+from __future__ import annotations
+
+from kafka_lab.clusters.admin import Acl, Admin
+from kafka_lab.clusters.base import Cluster
+from kafka_lab.exercises.manifest import Manifest
+
+PARTITIONS = 2
+
+
+def prepare_topics(cluster: Cluster, manifest: Manifest, principal: str) -> dict[str, str]:
+    """Create what the contract names; returns variable → value for the program."""
+    variables: dict[str, str] = {}
+    topics: dict[str, int] = {}
+    rights: list[Acl] = []
+    for name in manifest.contract.env:
+        if name.startswith("KAFKA_"):
+            continue
+        value = name.lower().replace("_", "-")
+        if name.endswith("_TOPIC"):
+            value = name.removesuffix("_TOPIC").lower().replace("_", "-")
+            topics[value] = PARTITIONS
+            rights += [Acl(principal, "TOPIC", value, op) for op in ("READ", "WRITE", "DESCRIBE")]
+        elif name.endswith("GROUP_ID"):
+            rights.append(Acl(principal, "GROUP", value, "READ"))
+        elif name.endswith("TRANSACTIONAL_ID"):
+            rights.append(Acl(principal, "TRANSACTIONAL_ID", value, "WRITE", prefixed=True))
+        variables[name] = value
+    with Admin(cluster) as admin:
+        if topics:
+            admin.create_topics(topics)
+        if rights and cluster.spec.secured:
+            admin.allow(rights)
+    return variables

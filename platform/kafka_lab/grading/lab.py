@@ -1,0 +1,298 @@
+"""What a grader works with: the cluster, the learner's program, faults, time and chance."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+from kafka_lab.api import Finding, Findings
+from kafka_lab.clusters.admin import Acl, Admin
+from kafka_lab.clusters.base import Cluster
+from kafka_lab.clusters.denials import Denial, denials
+from kafka_lab.clusters.logreader import LogReader
+from kafka_lab.faults.relay import DROP, Hold, Relay, Trigger
+from kafka_lab.faults.requests import Request
+from kafka_lab.grading.job import Job, Ready
+from kafka_lab.programs.contract import environment
+from kafka_lab.programs.process import Program
+from kafka_lab.runtime import seeds
+from kafka_lab.runtime.events import EventLog
+from kafka_lab.runtime.leases import Leases
+
+T = TypeVar("T")
+
+
+@dataclass
+class Role:
+    """One instance of the learner's program, with a principal of its own."""
+
+    program: Program
+    principal: str
+    stopping: bool = False
+    """Set before the harness ends it on purpose: then an exit is no surprise."""
+
+
+@dataclass
+class Lab:
+    """The harness's side of one attempt; one per grader process.
+
+    Threads may share it: each gets an ``Admin`` of its own from ``admin()``.
+    """
+
+    job: Job
+    ready: Ready
+    cluster: Cluster
+    relay: Relay
+    leases: Leases
+    log: EventLog
+    notes: list[str] = field(default_factory=list)
+    _principals: int = 0
+    _roles: list[Role] = field(default_factory=list)
+    _excused: list[tuple[str, str, str]] = field(default_factory=list)
+    _local: threading.local = field(default_factory=threading.local)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    topic_ids: dict[str, str] = field(default_factory=dict)
+
+    # -- chance and time ------------------------------------------------------------------
+
+    def rng(self, *purpose: str) -> Random:
+        """A generator of its own for this purpose, from the attempt's seed."""
+        return seeds.rng(self.job.seed, *purpose)
+
+    def name(self, *purpose: str) -> str:
+        """A short random name for this purpose, from the attempt's seed."""
+        return seeds.name(self.job.seed, *purpose)
+
+    def seconds(self, nominal: float) -> float:
+        """A learner's deadline of ``nominal`` seconds on this machine (scaled)."""
+        return nominal * self.job.scale
+
+    def wait(self, condition: Callable[[], bool], nominal: float, interval: float = 0.01) -> bool:
+        """Wait until a condition holds; whether it did before the (scaled) deadline."""
+        end = time.monotonic() + self.seconds(nominal)
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            time.sleep(interval)  # polls the cluster, with a deadline
+        return True
+
+    def note(self, text: str) -> None:
+        """Put on record what the harness did on its own."""
+        with self._lock:
+            self.notes.append(text)
+        self.log.write("note", text=text)
+
+    # -- the cluster ----------------------------------------------------------------------
+
+    def admin(self) -> Admin:
+        """This thread's connection with the harness's rights."""
+        found = getattr(self._local, "admin", None)
+        if found is None:
+            found = self._local.admin = Admin(self.cluster)
+        assert isinstance(found, Admin)
+        return found
+
+    def create_topics(self, topics: Mapping[str, int]) -> None:
+        """Name → partitions. Raises ``AdminError``."""
+        ids = self.admin().create_topics(topics)
+        with self._lock:
+            self.topic_ids |= ids
+        self.log.write("topics", topics=dict(topics), ids=ids)
+
+    def reader(self, topics: Mapping[str, int]) -> LogReader:
+        """A log reader for this thread."""
+        return LogReader(self.admin(), dict(topics))
+
+    def requests(self, *principals: str) -> list[Request]:
+        """What these principals asked, in order, with topic ids turned into names."""
+        found = [r for r in list(self.relay.history) if r.principal in principals]
+        for request in found:
+            for key in ("partitions", "offsets"):
+                for part in request.facts.get(key, ()):
+                    part[0] = self.topic_ids.get(part[0], part[0])
+        return found
+
+    # -- programs -------------------------------------------------------------------------
+
+    def role(
+        self, name: str, variables: Mapping[str, str], rights: Callable[[str], Sequence[Acl]]
+    ) -> Role:
+        """A new instance of the learner's program, not started yet.
+
+        ``rights`` makes the rules for the principal that it gets; nothing else is allowed to it.
+        """
+        with self._lock:
+            principal = f"program-{self._principals}"
+            self._principals += 1
+        self.admin().allow(rights(principal))
+        folder = Path(self.job.attempt_folder)
+        env = environment(
+            self.cluster,
+            principal,
+            self.ready.dialect,
+            folder / "home" / name,
+            variables,
+            self.ready.env,
+        )
+        program = Program(
+            name,
+            tuple(self.ready.argv),
+            env,
+            Path(self.ready.source),
+            folder / f"program-{name}.log",
+            self.leases,
+            self.log,
+        )
+        role = Role(program, principal)
+        with self._lock:
+            self._roles.append(role)
+        return role
+
+    def stop_programs(self) -> None:
+        for role in self._roles:
+            with contextlib.suppress(RuntimeError, OSError):
+                role.program.kill()
+
+    def evict(self, group: str, dead: Iterable[Program], why: str) -> None:
+        """Remove a group's members, all of which belong to dead or hanging programs.
+
+        Stands for their session timeout, which would lead to the same state later. Does
+        nothing in a neutral run.
+        """
+        names = ", ".join(p.name for p in dead)
+        if self.job.neutral:
+            return
+        members = self.admin().members(group)
+        if members:
+            self.admin().evict(group, members)
+            self.note(f"evicted the group member of {names} from {group}: {why}")
+
+    # -- faults ---------------------------------------------------------------------------
+
+    def kill_at(
+        self,
+        role: Role,
+        api: str,
+        nth: int,
+        when: str,
+        matches: Callable[[Request], bool] = lambda r: True,
+    ) -> Trigger:
+        """SIGKILL the program at its nth such request; the request, or its answer, is lost."""
+
+        def act(request: Request) -> Hold:
+            self._fault("kill", role, request, when)
+            role.program._signal_group(signal.SIGKILL)
+            return DROP
+
+        return self.at(role, api, nth, when, act, matches)
+
+    def pause_at(
+        self,
+        role: Role,
+        api: str,
+        nth: int,
+        when: str,
+        matches: Callable[[Request], bool] = lambda r: True,
+    ) -> tuple[Trigger, Hold]:
+        """SIGSTOP the program at a request, and keep the request until the hold is released."""
+        hold = Hold()
+
+        def act(request: Request) -> Hold:
+            self._fault("pause", role, request, when)
+            role.program._signal_group(signal.SIGSTOP)
+            return hold
+
+        return self.at(role, api, nth, when, act, matches), hold
+
+    def hold_at(
+        self,
+        role: Role,
+        api: str,
+        nth: int,
+        when: str,
+        matches: Callable[[Request], bool] = lambda r: True,
+    ) -> tuple[Trigger, Hold]:
+        """Keep a request, or its answer, on the way until the hold is released."""
+        hold = Hold()
+
+        def act(request: Request) -> Hold:
+            self._fault("hold", role, request, when)
+            return hold
+
+        return self.at(role, api, nth, when, act, matches), hold
+
+    def at(
+        self,
+        role: Role,
+        api: str | tuple[str, ...],
+        nth: int,
+        when: str,
+        action: Callable[[Request], Hold | None],
+        matches: Callable[[Request], bool] = lambda r: True,
+    ) -> Trigger:
+        """Run an action at the nth matching request of this program."""
+        return self.relay.at(
+            api, nth, when, action, lambda r: r.principal == role.principal and matches(r)
+        )
+
+    def restart_broker(self, broker_id: int) -> None:
+        """SIGKILL a broker, start it again, and let programs in once it serves requests.
+
+        Until then the relay refuses them: a broker that is not registered yet names no brokers
+        at all in its Metadata responses, and librdkafka then forgets the coordinator it knows and
+        hangs for ever (its issues 5511 and 5456); no program can help that.
+        """
+        broker = self.cluster.broker(broker_id)
+        self.log.write("fault", fault="broker-kill", broker=broker_id)
+        broker.kill()
+        self.relay.refuse(broker_id)
+        broker.start()
+        self.relay.refuse(broker_id, False)
+        self.log.write("fault", fault="broker-start", broker=broker_id)
+
+    def _fault(self, kind: str, role: Role, request: Request, when: str) -> None:
+        self.log.write(
+            "fault",
+            fault=kind,
+            program=role.program.name,
+            when=when,
+            api=request.api,
+            correlation=request.correlation_id,
+        )
+
+    def excuse(self, principal: str, operation: str, resource: str) -> None:
+        """A denial that the harness causes itself is no finding."""
+        self._excused.append((principal, operation.upper(), resource))
+
+    def denials(self) -> list[Denial]:
+        """What the authorizer denied to programs, but for what was excused."""
+        mine = {r.principal for r in self._roles}
+        return [
+            d
+            for d in denials(self.cluster)
+            if d.principal in mine and (d.principal, d.operation, d.resource) not in self._excused
+        ]
+
+    # -- scenarios ------------------------------------------------------------------------
+
+    def together(
+        self, scenarios: Mapping[str, Callable[[], T]], at_once: int = 4
+    ) -> dict[str, Future[T]]:
+        """Run independent scenarios side by side; each on a thread of its own."""
+        pool = ThreadPoolExecutor(at_once)
+        found = {name: pool.submit(fn) for name, fn in scenarios.items()}
+        pool.shutdown(wait=False)
+        return found
+
+
+def fail(code: str, message: str, **data: Any) -> Findings:
+    """One finding, to be raised."""
+    return Findings([Finding(code, message, data)])

@@ -1,0 +1,95 @@
+"""The program contract: what a learner's program is told, by environment alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from kafka_lab.clusters.base import Cluster
+from kafka_lab.clusters.nodeconfig import render
+
+
+def kafka_variables(cluster: Cluster, principal: str) -> dict[str, str]:
+    """The ``KAFKA_*`` variables with which this principal reaches the cluster by the relay."""
+    variables = {
+        "KAFKA_BOOTSTRAP_SERVERS": cluster.program_bootstrap,
+        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT" if cluster.spec.secured else "PLAINTEXT",
+    }
+    if cluster.spec.secured:
+        variables |= {
+            "KAFKA_SASL_MECHANISM": "PLAIN",
+            "KAFKA_SASL_USERNAME": principal,
+            "KAFKA_SASL_PASSWORD": cluster.credentials.passwords[principal],
+        }
+    return variables
+
+
+def client_properties(variables: Mapping[str, str], dialect: str) -> str:
+    """The same as a properties file, in Java's keys or librdkafka's.
+
+    Raises:
+        ValueError: for another dialect.
+    """
+    lines = {
+        "bootstrap.servers": variables["KAFKA_BOOTSTRAP_SERVERS"],
+        "security.protocol": variables["KAFKA_SECURITY_PROTOCOL"],
+    }
+    mechanism = variables.get("KAFKA_SASL_MECHANISM")
+    user = variables.get("KAFKA_SASL_USERNAME", "")
+    password = variables.get("KAFKA_SASL_PASSWORD", "")
+    ca = variables.get("KAFKA_SSL_CA_LOCATION")
+    if dialect == "java":
+        if mechanism:
+            module = (
+                "org.apache.kafka.common.security.plain.PlainLoginModule"
+                if mechanism == "PLAIN"
+                else "org.apache.kafka.common.security.scram.ScramLoginModule"
+            )
+            lines["sasl.mechanism"] = mechanism
+            lines["sasl.jaas.config"] = (
+                f'{module} required username="{user}" password="{password}";'
+            )
+        if ca:
+            lines |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": ca}
+    elif dialect == "librdkafka":
+        if mechanism:
+            lines |= {
+                "sasl.mechanism": mechanism,
+                "sasl.username": user,
+                "sasl.password": password,
+            }
+        if ca:
+            lines["ssl.ca.location"] = ca
+    else:
+        raise ValueError(f"no such dialect of client configuration: {dialect!r}")
+    return render(lines)
+
+
+def environment(
+    cluster: Cluster,
+    principal: str,
+    dialect: str,
+    folder: Path,
+    variables: Mapping[str, str],
+    built: Mapping[str, str],
+) -> dict[str, str]:
+    """The whole environment of a program; nothing of kafka-lab's own gets in.
+
+    ``folder`` is private to the program: its home, its temporary files, its ``KAFKA_CONFIG``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    kafka = kafka_variables(cluster, principal)
+    config = folder / "client.properties"
+    config.touch(mode=0o600)
+    config.write_text(client_properties(kafka, dialect))
+    return {
+        "PATH": os.defpath if not os.environ.get("PATH") else os.environ["PATH"],
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "LANG": "C.UTF-8",
+        "KAFKA_CONFIG": str(config),
+        **kafka,
+        **variables,
+        **built,
+    }

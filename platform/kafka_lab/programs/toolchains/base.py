@@ -1,0 +1,52 @@
+"""What every language's toolchain offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+Say = Callable[[str], None]
+"""Called with a few words on what is being done now."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A tool that this machine lacks, and how to get it."""
+
+    tool: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Built:
+    """A program that is ready to be started.
+
+    ``argv`` starts it; ``env`` is added to the contract's variables; ``dialect`` is the one of
+    its ``KAFKA_CONFIG`` file (``java`` or ``librdkafka``); ``fingerprint`` names the build by
+    content; ``editor`` maps link names to lay in the workspace onto folders.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    dialect: str
+    fingerprint: str
+    editor: Mapping[str, Path] = field(default_factory=dict)
+
+
+class Toolchain(Protocol):
+    """Turns a workspace of one language into a program."""
+
+    language: str
+
+    def missing(self) -> list[Missing]:
+        """What this machine lacks for this language; empty if nothing."""
+
+    def build(self, source: Path, entry: str, say: Say) -> Built:
+        """Build, or take from the cache what was built from the same content.
+
+        Raises:
+            BuildFailed: with the compiler's words, when the learner's program is at fault.
+            ToolchainMissing: when this machine lacks a tool.
+        """

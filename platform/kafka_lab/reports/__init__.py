@@ -1,0 +1,1 @@
+"""Reports of a verdict: in the terminal, as JSON, as JUnit XML."""

@@ -1,0 +1,168 @@
+"""Leases: what an attempt started, on disk, so that nothing outlives it.
+
+An owner (one kafka-lab process) has a folder with one small file per process, container,
+folder or network that it, or its child, started. The owner clears them at its end; if it was
+killed, the next command sees that the owner is gone and clears them then. A process is known by
+its pid *and* start time, so that a recycled pid is never killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from kafka_lab.runtime.paths import state_dir
+
+
+def start_time(pid: int) -> float | None:
+    """When the process started, or ``None`` if there is none (or only a zombie)."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return float(process.create_time())
+    except psutil.Error:
+        return None
+
+
+def same_process(pid: int, started: float) -> bool:
+    seen = start_time(pid)
+    return seen is not None and abs(seen - started) < 0.05
+
+
+def kill_tree(pid: int, started: float) -> None:
+    """SIGKILL a process and all its descendants, if it is still the same process."""
+    if not same_process(pid, started):
+        return
+    try:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    except psutil.Error:
+        return
+    for process in family:
+        # SIGSTOP first would be tidier against forks in between; the group kill below covers it.
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+@dataclass
+class Lease:
+    """One thing that is running. ``release`` after it was ended."""
+
+    path: Path
+
+    def release(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+class Leases:
+    """All leases of one owner. The folder's name holds the owner's pid and start time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def open(cls) -> Leases:
+        """A folder of our own, owned by this process."""
+        started = start_time(os.getpid()) or 0.0
+        folder = state_dir() / f"{os.getpid()}-{started:.2f}-{uuid.uuid4().hex[:6]}"
+        folder.mkdir()
+        return cls(folder)
+
+    def _add(self, raw: dict[str, Any]) -> Lease:
+        path = self.folder / f"{raw['kind']}-{uuid.uuid4().hex[:12]}.json"
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(raw))
+        temporary.replace(path)
+        return Lease(path)
+
+    def process(self, pid: int, group: bool = True) -> Lease:
+        """Lease a process; ``group``: it leads a process group that ends with it."""
+        return self._add(
+            {"kind": "process", "pid": pid, "started": start_time(pid) or 0.0, "group": group}
+        )
+
+    def container(self, container_id: str) -> Lease:
+        return self._add({"kind": "container", "id": container_id})
+
+    def tree(self, folder: Path) -> Lease:
+        """Lease a folder that is to be deleted."""
+        return self._add({"kind": "tree", "path": str(folder)})
+
+    def keep(self) -> None:
+        """Let what is leased outlive this process: only ``clear`` or ``sweep(kept=True)`` end it."""
+        self.folder.rename(self.folder.with_name(f"kept-{self.folder.name}"))
+
+    def clear(self) -> int:
+        """End everything leased, then remove the folder. Returns how many leases there were."""
+        count = 0
+        order = {"process": 0, "container": 1, "tree": 2}
+        entries = sorted(self.folder.glob("*.json"), key=lambda p: order[p.name.split("-")[0]])
+        for entry in entries:
+            try:
+                raw = json.loads(entry.read_text())
+            except (OSError, ValueError):
+                continue
+            count += 1
+            _end(raw)
+            entry.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return count
+
+
+def _end(raw: dict[str, Any]) -> None:
+    if raw["kind"] == "process":
+        pid, started = int(raw["pid"]), float(raw["started"])
+        alive = same_process(pid, started)
+        kill_tree(pid, started)
+        # The leader may be gone while its group lives on; a group's id is not reused while a
+        # member lives, but with the leader gone we cannot prove whose it is: only then leave it.
+        if raw.get("group") and alive:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(pid).wait(5)
+    elif raw["kind"] == "container":
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(
+                ["docker", "rm", "-f", "-v", raw["id"]], capture_output=True, timeout=30, check=False
+            )
+    else:
+        shutil.rmtree(raw["path"], ignore_errors=True)
+
+
+def _owner_lives(folder: Path) -> bool:
+    pid, started, *_ = folder.name.split("-")
+    return same_process(int(pid), float(started))
+
+
+def abandoned() -> Iterator[Leases]:
+    """Leases whose owner is gone."""
+    for folder in state_dir().iterdir():
+        if folder.name.startswith("kept-") or not folder.is_dir():
+            continue
+        try:
+            if not _owner_lives(folder):
+                yield Leases(folder)
+        except (ValueError, OSError):
+            continue
+
+
+def kept() -> list[Leases]:
+    """What was left running on purpose."""
+    return [Leases(f) for f in state_dir().iterdir() if f.name.startswith("kept-")]
+
+
+def sweep() -> int:
+    """Clear what killed kafka-labs left behind; returns how many leases were cleared."""
+    return sum(leases.clear() for leases in abandoned())
