@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, Producer
-from transfers import Mint, Transfer
 
 from kafka_lab.api import Record
 from kafka_lab.clusters.admin import Acl
 from kafka_lab.clusters.logreader import Entry, LogReader
+from transfers import Mint, Transfer
 
 if TYPE_CHECKING:
     from kafka_lab.faults.requests import Request
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PARTITIONS = {"transfers": 2, "debits": 2, "credits": 2, "rejects": 1}
 MOST_RESTARTS = 10
+POLL = 0.02
+"""Seconds between two looks at the logs; seven scenarios share the harness's process."""
 
 
 @dataclass
@@ -184,7 +186,7 @@ class Bank:
                 return True
             return self.outstanding() == 0 and not self.unhandled()
 
-        reached = self.lab.wait(done, nominal)
+        reached = self.lab.wait(done, nominal, POLL)
         self.history.complete = reached and state["alive"]
         return self.history.complete
 
@@ -204,7 +206,7 @@ class Bank:
                 self.feed(2)
             return condition()
 
-        return self.lab.wait(done, nominal) and state["alive"]
+        return self.lab.wait(done, nominal, POLL) and state["alive"]
 
     def stop(self, role: Role, nominal: float = 10) -> None:
         """SIGTERM, and what the service makes of it."""

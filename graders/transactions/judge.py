@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bank import History, MOST_RESTARTS
-
+from bank import MOST_RESTARTS, History
 from kafka_lab.api import Finding, Record
 from kafka_lab.oracles import (
     PartitionEnd,

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-import judge
 import pytest
+
+import judge
 import scenarios
 from bank import History
-
 from kafka_lab.api import Finding, expect
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ def example(hook: str, folder: Path | None = None) -> Plugins:
     assert block, f"no example of {hook}"
     module = types.ModuleType("example")
     module.__file__ = str((folder or Path()) / "plugin.py")
-    exec(block[1], vars(module))  # noqa: S102 - our own documentation
+    exec(block[1], vars(module))
     plugins = Plugins({"example": module}, installed=[], disable=[])
     assert plugins.problems == []
     return plugins

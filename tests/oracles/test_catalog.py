@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from kafka_lab.oracles import CODES
 
 from .catalog import HISTORIES, History

@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kafka_lab.oracles import Seen, parse_object, read_json, wrong_fields
 from kafka_lab.oracles.json_values import MAX_DEPTH, MAX_DIGITS, canonical
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from kafka_lab import oracles as o
 from kafka_lab.api import Record
 from kafka_lab.oracles import Numbered, PartitionEnd, Payload, Poll, Seen, TxnEvent

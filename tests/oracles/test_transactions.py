@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from kafka_lab.oracles import (
     Txn,
     offsets_inside,

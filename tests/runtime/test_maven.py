@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.maven import (
     Artifact,

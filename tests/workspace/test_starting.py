@@ -83,7 +83,7 @@ def test_start_refuses_what_is_no_workspace(exercise: Exercise, here: Path, kind
     with pytest.raises(UsageError) as caught:
         start(exercise, "python", here)
     assert "in another folder" in caught.value.fix
-    assert os.listdir(here) == ["acls"]  # noqa: PTH208 - a name is a name, link or not
+    assert os.listdir(here) == ["acls"]
 
 
 def test_another_start_in_the_same_moment_wins(

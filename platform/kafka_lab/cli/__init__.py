@@ -65,7 +65,8 @@ class LazyGroup(click.Group):
 
             near = nearest(name, list(COMMANDS))
             if near:
-                e.message += f" Did you mean '{near}'?"
+                hint = f"{e.message} Did you mean '{near}'?"
+                raise click.UsageError(hint, e.ctx) from e
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -101,7 +102,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="kafka-lab", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as e:
         sys.exit(e.exit_code)

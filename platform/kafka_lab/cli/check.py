@@ -75,7 +75,8 @@ def check_command(
     its folder. Exit codes: 0 passed, 1 failed, 2 usage, 3 the lab itself broke.
     """
     from kafka_lab.progress import Store
-    from kafka_lab.reports import json_, junit as junit_report
+    from kafka_lab.reports import json_
+    from kafka_lab.reports import junit as junit_report
 
     context.sweep()
     workspace = None

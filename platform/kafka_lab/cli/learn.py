@@ -84,10 +84,10 @@ def hint_command(target: str | None) -> None:
         for number, text in enumerate(hints, 1):
             click.echo(f"{number}/{len(hints)}  {text.strip()}\n")
         return
-    number = store.next_hint(exercise.slug, len(hints))
-    if number is None:
+    following = store.next_hint(exercise.slug, len(hints))
+    number = len(hints) - 1 if following is None else following
+    if following is None:
         click.echo("You have seen all hints. kafka-lab solution --reveal shows the solution.")
-        number = len(hints) - 1
     for shown in range(number):
         click.echo(click.style(f"{shown + 1}/{len(hints)}  {hints[shown].strip()}\n", dim=True))
     click.echo(f"{number + 1}/{len(hints)}  {hints[number].strip()}")

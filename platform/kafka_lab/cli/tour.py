@@ -13,6 +13,7 @@ from kafka_lab.cli import context
 from kafka_lab.cli.check import Shown
 from kafka_lab.clusters.registry import choose
 from kafka_lab.clusters.spec import DEFAULT_VERSION
+from kafka_lab.exercises.exercise import Exercise
 from kafka_lab.grading.attempt import check
 from kafka_lab.reports.terminal import TerminalReport
 
@@ -60,7 +61,7 @@ def tour_command(backend: str | None) -> int:
     return 0
 
 
-def _check(exercise: context.Exercise, source: Path, backend: str) -> Outcome:
+def _check(exercise: Exercise, source: Path, backend: str) -> Outcome:
     report = TerminalReport(next_steps=False)
     with report:
         request = context.request_for(exercise, LANGUAGE, source, backend=backend)

@@ -279,13 +279,13 @@ class Admin:
         found = answer.transaction_states[0]
         return "" if found.error_code else str(found.transaction_state)
 
-    def committed_offsets(self, group: str, topics: Mapping[str, int]) -> dict[tuple[str, int], int]:
+    def committed_offsets(
+        self, group: str, topics: Mapping[str, int]
+    ) -> dict[tuple[str, int], int]:
         """Committed offset per (topic, partition); partitions without one are left out."""
         group_type = OffsetFetchRequest.OffsetFetchRequestGroup
         topic_type = group_type.OffsetFetchRequestTopics
-        wanted = [
-            topic_type(name=t, partition_indexes=list(range(n))) for t, n in topics.items()
-        ]
+        wanted = [topic_type(name=t, partition_indexes=list(range(n))) for t, n in topics.items()]
         answer = self.call(
             OffsetFetchRequest(
                 version=8,

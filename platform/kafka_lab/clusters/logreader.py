@@ -17,7 +17,6 @@ from kafka.record.default_records import ControlRecord
 from kafka_lab.api import Record
 from kafka_lab.clusters.admin import Admin, AdminError
 
-
 _PASSING = frozenset({5, 6, 74, 75, 76})
 """LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, and leader epochs that do not match yet."""
 
@@ -178,9 +177,7 @@ class LogReader:
                 if p.error_code in _PASSING:
                     continue  # a leader is being elected: the next refresh reads it
                 if p.error_code:
-                    raise AdminError(
-                        f"reading {t.topic}-{p.partition_index}: error {p.error_code}"
-                    )
+                    raise AdminError(f"reading {t.topic}-{p.partition_index}: error {p.error_code}")
                 log = self.logs[(t.topic, p.partition_index)]
                 log.high_watermark = int(p.high_watermark)
                 before = log.next

@@ -49,9 +49,7 @@ class Node:
 
 def meta_properties(cluster_id: str, node_id: int) -> str:
     """The file that ``kafka-storage format`` would write into a log directory."""
-    return (
-        f"version=1\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={kafka_uuid()}\n"
-    )
+    return f"version=1\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={kafka_uuid()}\n"
 
 
 def _jaas(listener: Listener, credentials: Credentials) -> str:

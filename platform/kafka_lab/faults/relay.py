@@ -30,6 +30,8 @@ from kafka_lab.faults.requests import (
 )
 from kafka_lab.runtime.events import EventLog
 
+_REQUEST_LIMIT = 100 << 20
+"""A broker's default ``socket.request.max.bytes``: it closes on a larger request, and on TLS."""
 _DECODED_SIZE = 4 << 20
 """Frames above this size (bytes) are forwarded as they come; only their header is read."""
 
@@ -110,8 +112,10 @@ class _Link:
         self.pending: deque[Request] = deque()
         self.up: _Side | None = None
         self.down: _Side | None = None
+        self.closed = False
 
     def close(self) -> None:
+        self.closed = True
         for side in (self.up, self.down):
             if side and side.transport:
                 side.transport.close()
@@ -140,7 +144,8 @@ class _Side(asyncio.Protocol):
             self.peer.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        if self.peer and self.peer.transport and self.peer.held is None:
+        # Also while the peer holds a frame: nothing else would resume it after the release.
+        if self.peer and self.peer.transport:
             self.peer.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -158,7 +163,8 @@ class _Side(asyncio.Protocol):
     def _drain(self) -> None:
         """Hand on every whole frame in the buffer."""
         buffer, at = self.buffer, 0
-        while self.held is None:
+        # What is behind a frame that closed the link is lost with it.
+        while self.held is None and not self.link.closed:
             have = len(buffer) - at
             if self.passing:
                 part = min(have, self.passing)
@@ -171,7 +177,7 @@ class _Side(asyncio.Protocol):
             if have < 4:
                 break
             (size,) = struct.unpack_from(">i", buffer, at)
-            if size < 0 or size > 1 << 30:
+            if size < 0 or (self.from_program and size > _REQUEST_LIMIT):
                 self.link.close()  # not the Kafka protocol
                 return
             needed = 4 + (1024 if size > _DECODED_SIZE else size)
@@ -202,14 +208,14 @@ class _Side(asyncio.Protocol):
             return
         self.held, self.held_frame = hold, head
         loop = self.link.relay.loop
-        hold._wake = lambda: loop.call_soon_threadsafe(self._resume)
+        hold._wake = lambda: loop.call_soon_threadsafe(self._resume, hold)
         if hold.released:  # released between the check and the hook
-            loop.call_soon(self._resume)
+            loop.call_soon(self._resume, hold)
 
-    def _resume(self) -> None:
-        hold, head = self.held, self.held_frame
-        if hold is None:
+    def _resume(self, hold: Hold) -> None:
+        if self.held is not hold:  # it was released twice, and another one holds now
             return
+        head = self.held_frame
         self.held, self.held_frame = None, b""
         self._let_go(hold, head)
         self._drain()
@@ -223,9 +229,7 @@ class _Side(asyncio.Protocol):
     def _request(self, frame: bytes) -> Hold | None:
         request = parse_request(frame, self.link.broker)
         if request.api == "SaslAuthenticate":
-            self.link.principal = (
-                sasl_username(frame, request.version) or self.link.principal
-            )
+            self.link.principal = sasl_username(frame, request.version) or self.link.principal
         request.principal = self.link.principal
         request.connection = self.link.number
         if not (request.api == "Produce" and request.facts.get("acks") == 0):

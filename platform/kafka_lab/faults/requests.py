@@ -84,7 +84,7 @@ def _string(value: Any) -> Any:
 
 
 def _produce(raw: Any) -> dict[str, Any]:
-    topics = []
+    topics: list[list[Any]] = []
     for t in raw.topic_data:
         name = t.name or str(t.topic_id)
         topics.extend([name, p.index] for p in t.partition_data)

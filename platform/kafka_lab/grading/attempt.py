@@ -189,7 +189,8 @@ class _Attempt:
             request.spec.version, lambda what, n, of: self.hear.stage(f"{what} ({n}/{of})")
         )
         spare = request.spare
-        sockets = spare.sockets if spare else [listening_socket() for _ in range(request.spec.brokers)]
+        count = request.spec.brokers
+        sockets = spare.sockets if spare else [listening_socket() for _ in range(count)]
         ports = [s.getsockname()[1] for s in sockets]
         read_end, write_end = os.pipe()
         empty = Path(tempfile.mkdtemp(prefix="kafka-lab-grader-"))
@@ -341,9 +342,8 @@ class _Attempt:
             elif wanted and name not in wanted:
                 continue
             else:
-                checks.append(
-                    CheckResult(name, name, Outcome.ERROR, points, error="the grader has no such check")
-                )
+                missing = "the grader has no such check"
+                checks.append(CheckResult(name, name, Outcome.ERROR, points, error=missing))
         extra = [r for n, r in self.results.checks.items() if n not in dict(self.request.checks)]
         if build_failure:
             finding = Finding("build-failed", f"Your program does not build:\n{build_failure}")
@@ -390,8 +390,8 @@ class _Attempt:
         path.touch(mode=0o600)
         path.write_text(config + "\n")
         self.results.notes.append(
-            f"the cluster is kept at {self.cluster.harness_bootstrap} until kafka-lab cluster down; "
-            f"a client's configuration is in {path}"
+            f"the cluster is kept at {self.cluster.harness_bootstrap} until "
+            f"kafka-lab cluster down; a client's configuration is in {path}"
         )
         leases.keep()
 

@@ -42,4 +42,6 @@ def snapshot(source: Path, target: Path) -> None:
     try:
         shutil.copytree(source, target, ignore=skip)
     except (OSError, shutil.Error) as e:
-        raise LabError(f"cannot copy {source}: {e}", "make room, and make its files readable") from e
+        raise LabError(
+            f"cannot copy {source}: {e}", "make room, and make its files readable"
+        ) from e

@@ -45,8 +45,8 @@ class Payload:
     names that are not listed are free.
     """
 
-    key: bytes | None | AnyBytes = ANY
-    value: bytes | None | AnyBytes = ANY
+    key: bytes | AnyBytes | None = ANY
+    value: bytes | AnyBytes | None = ANY
     headers: tuple[tuple[str, bytes | None], ...] = ()
 
 

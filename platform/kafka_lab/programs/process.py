@@ -155,4 +155,5 @@ class Program:
         if not self.output_path.exists():
             return ""
         text = self.output_path.read_bytes()[-8192:].decode("utf-8", "replace")
-        return "\n".join(text.splitlines()[-lines:])
+        # Tracebacks name files by their place in the attempt's copy: the learner's names do.
+        return "\n".join(text.replace(f"{self._cwd}{os.sep}", "").splitlines()[-lines:])

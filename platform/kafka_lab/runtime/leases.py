@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +27,20 @@ from kafka_lab.runtime.paths import state_dir
 
 
 def start_time(pid: int) -> float | None:
-    """When the process started, or ``None`` if there is none (or only a zombie)."""
+    """When the process started, or ``None`` if there is none (or only a zombie).
+
+    In seconds since boot on Linux (proc(5), ``starttime``): psutil's time since the epoch moves
+    when the clock is set, and a living process would pass for a recycled pid then.
+    """
+    if sys.platform == "linux":
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        except OSError:
+            return None
+        fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
+        if fields[0] in "ZX":
+            return None
+        return int(fields[19]) / os.sysconf("SC_CLK_TCK")
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -100,7 +114,7 @@ class Leases:
         return self._add({"kind": "tree", "path": str(folder)})
 
     def keep(self) -> None:
-        """Let what is leased outlive this process: only ``clear`` or ``sweep(kept=True)`` end it."""
+        """Let what is leased outlive this process: only ``clear`` ends it."""
         self.folder.rename(self.folder.with_name(f"kept-{self.folder.name}"))
 
     def clear(self) -> int:
@@ -134,9 +148,8 @@ def _end(raw: dict[str, Any]) -> None:
             psutil.Process(pid).wait(5)
     elif raw["kind"] == "container":
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(
-                ["docker", "rm", "-f", "-v", raw["id"]], capture_output=True, timeout=30, check=False
-            )
+            command = ["docker", "rm", "-f", "-v", raw["id"]]
+            subprocess.run(command, capture_output=True, timeout=30, check=False)
     else:
         shutil.rmtree(raw["path"], ignore_errors=True)
 

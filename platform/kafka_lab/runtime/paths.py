@@ -52,7 +52,7 @@ def scratch_root() -> Path:
     chosen = os.environ.get("KAFKA_LAB_SCRATCH")
     if chosen:
         return _made(Path(chosen), "KAFKA_LAB_SCRATCH")
-    shm = Path("/dev/shm")  # noqa: S108 - the kernel's own memory file system, private folders below
+    shm = Path("/dev/shm")
     if shm.is_dir() and os.access(shm, os.W_OK):
         stat = os.statvfs(shm)
         if stat.f_bavail * stat.f_frsize > 2 << 30:

@@ -75,6 +75,10 @@ func newService() (*service, error) {
 		kgo.FetchMaxWait(500*time.Millisecond),
 		// We send a batch and wait for it: waiting for more to send only costs time.
 		kgo.ProducerLinger(0),
+		// While the cluster is away, ask again five times a second, for up to the client's half
+		// minute. By default the waits grow to five seconds.
+		kgo.RetryBackoffFn(func(int) time.Duration { return 200 * time.Millisecond }),
+		kgo.RequestRetries(1000),
 		kgo.WithLogger(kgo.BasicLogger(os.Stderr, kgo.LogLevelWarn, nil)),
 	)...)
 	return &service{settings, session, mostTransfers}, err
@@ -114,6 +118,8 @@ func (s *service) initTransactions(stopping context.Context) error {
 		switch {
 		case err == nil || stopping.Err() != nil:
 			return nil
+		case errors.Is(err, kerr.ConcurrentTransactions):
+			// the broker is still at it
 		case errors.As(err, &refused) && !refused.Retriable:
 			return err
 		}
@@ -178,4 +184,4 @@ func (s *service) end(failed error) error {
 }
 
 // pause, because a missing permission is not back within a millisecond.
-func pause() { time.Sleep(200 * time.Millisecond) }
+func pause() { time.Sleep(50 * time.Millisecond) }

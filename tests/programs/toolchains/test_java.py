@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from kafka_lab.programs.toolchains import java_libraries
 from kafka_lab.programs.toolchains.base import Built, Missing
 from kafka_lab.programs.toolchains.java import JavaToolchain

@@ -28,7 +28,8 @@ def stop(signum, frame):
 
 def is_valid(transfer) -> bool:
     # TODO: the brief has more rules than this.
-    return transfer["amount"] > 0 and transfer["from"] != transfer["to"]
+    accounts = isinstance(transfer["from"], str) and isinstance(transfer["to"], str)
+    return accounts and transfer["amount"] > 0 and transfer["from"] != transfer["to"]
 
 
 def main() -> int:

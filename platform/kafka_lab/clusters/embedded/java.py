@@ -60,7 +60,9 @@ def java_version() -> tuple[int, str]:
             [str(java()), "-version"], capture_output=True, text=True, timeout=60, check=True
         )
     except (OSError, subprocess.SubprocessError) as e:
-        raise LabError(f"{java()} does not run: {e}", "let KAFKA_LAB_JAVA name one that does") from e
+        raise LabError(
+            f"{java()} does not run: {e}", "let KAFKA_LAB_JAVA name one that does"
+        ) from e
     text = done.stderr or done.stdout
     found = re.search(r'version "(\d+)', text)
     return (int(found[1]) if found else 0), text.strip()

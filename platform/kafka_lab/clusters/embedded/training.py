@@ -40,7 +40,7 @@ def exercise_broker(cluster: Cluster) -> None:
         for message in batch:
             producer.produce("training-out", value=message.value())
         seen += len(batch)
-        ends = {(m.topic(), m.partition()): m.offset() + 1 for m in batch}
+        ends = {(str(m.topic()), m.partition() or 0): (m.offset() or 0) + 1 for m in batch}
         producer.send_offsets_to_transaction(
             [TopicPartition(t, p, o) for (t, p), o in ends.items()],
             consumer.consumer_group_metadata(),

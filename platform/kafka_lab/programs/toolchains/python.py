@@ -48,6 +48,7 @@ class PythonToolchain:
     def missing(self) -> list[Missing]:
         try:
             import ensurepip  # noqa: F401 - Debian leaves it out unless python3-venv is there
+
             import pip  # noqa: F401
         except ImportError:
             return [Missing("pip", "Debian/Ubuntu: apt install python3-venv python3-pip")]

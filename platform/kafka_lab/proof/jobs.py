@@ -1,0 +1,171 @@
+"""What has to be run to prove an exercise, and what must come out of each run."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from kafka_lab.exercises.exercise import Exercise
+from kafka_lab.oracles import CODES
+from kafka_lab.proof.hygiene import HYGIENE
+from kafka_lab.runtime.errors import LabError
+
+
+class Kind(StrEnum):
+    STARTER = "starter"
+    SOLUTION = "solution"
+    VARIANT = "variant"
+    MUTANT = "mutant"
+    HYGIENE = "hygiene"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong solution, as ``mutants.toml`` declares it."""
+
+    id: str
+    track: str
+    patch: Path
+    why: str
+    check: str
+    finding: str
+    also: tuple[str, ...]
+    fault: bool
+    """Wrong only under a fault or on rare input."""
+
+
+@dataclass(frozen=True)
+class ProofJob:
+    """One run: a program's folder (patched, where there is a mutant) on one backend."""
+
+    kind: Kind
+    language: str
+    name: str
+    backend: str
+    source: Path
+    patch: Path | None = None
+    replace: str | None = None
+    """Hygiene: the text that takes the place of the program."""
+    mutant: Mutant | None = None
+    round: int = 1
+
+    @property
+    def label(self) -> str:
+        tail = f" #{self.round}" if self.round > 1 else ""
+        return f"{self.kind} {self.language} {self.name} on {self.backend}{tail}"
+
+
+@dataclass
+class Plan:
+    jobs: list[ProofJob] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """What is wrong with the exercise's files before anything runs."""
+
+
+_REQUIRED = ("id", "track", "patch", "why", "check", "finding", "fault")
+
+
+def read_mutants(exercise: Exercise) -> list[Mutant]:
+    """The mutants of an exercise, from its grader's ``mutants.toml``.
+
+    Raises:
+        LabError: naming the file, the entry and the key that is wrong.
+    """
+    path = exercise.graders / "mutants.toml"
+    if not path.is_file():
+        return []
+    try:
+        raw = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as e:
+        raise LabError(f"{path}: {e}", "mend the TOML") from e
+    found = []
+    for number, entry in enumerate(raw.get("mutant", []), 1):
+        missing = [key for key in _REQUIRED if key not in entry]
+        if missing:
+            raise LabError(f"{path}: mutant {number} has no {missing[0]!r}", "add it")
+        found.append(
+            Mutant(
+                id=str(entry["id"]),
+                track=str(entry["track"]),
+                patch=exercise.graders / "mutants" / Path(str(entry["patch"])).name,
+                why=str(entry["why"]),
+                check=str(entry["check"]),
+                finding=str(entry["finding"]),
+                also=tuple(entry.get("also", ())),
+                fault=bool(entry["fault"]),
+            )
+        )
+    return found
+
+
+def _mutant_problems(exercise: Exercise, mutants: Sequence[Mutant]) -> Iterable[str]:
+    checks = {c.id for c in exercise.manifest.checks}
+    for m in mutants:
+        for name in (m.check, *m.also):
+            if name not in checks:
+                yield f"mutant {m.id}: there is no check {name!r}"
+        if m.track not in exercise.languages:
+            yield f"mutant {m.id}: there is no track {m.track!r}"
+        if not m.patch.is_file():
+            yield f"mutant {m.id}: {m.patch.name} is not in graders/{exercise.slug}/mutants"
+        if m.finding not in CODES and not m.finding.replace("-", "").isalpha():
+            yield f"mutant {m.id}: {m.finding!r} is no finding's code"
+    listed = {m.patch.name for m in mutants}
+    for path in sorted((exercise.graders / "mutants").glob("*.patch")):
+        if path.name not in listed:
+            yield f"{path.name} is not declared in mutants.toml"
+    if len(mutants) < 5:
+        yield f"it has {len(mutants)} mutants; five or more are asked"
+    if sum(m.fault for m in mutants) * 2 < len(mutants):
+        yield "fewer than half of its mutants are wrong only under a fault or rare input"
+
+
+def plan(
+    exercise: Exercise,
+    languages: Sequence[str],
+    backends: Sequence[str],
+    kinds: Sequence[Kind],
+    repeat: int,
+) -> Plan:
+    """All runs: starter and solution on each backend, the rest on the first.
+
+    Raises:
+        LabError: when ``mutants.toml`` cannot be read.
+    """
+    made = Plan()
+    mutants = read_mutants(exercise)
+    made.problems += _mutant_problems(exercise, mutants)
+    for language in languages:
+        if not exercise.variants(language):
+            made.problems.append(f"it has no variant in {language}")
+        solution = exercise.solution(language)
+        for backend in backends:
+            if Kind.STARTER in kinds:
+                start = exercise.starter(language)
+                made.jobs.append(ProofJob(Kind.STARTER, language, "starter", backend, start))
+            if Kind.SOLUTION in kinds:
+                made.jobs += [
+                    ProofJob(Kind.SOLUTION, language, "solution", backend, solution, round=n)
+                    for n in range(1, repeat + 1)
+                ]
+        first = backends[0]
+        if Kind.VARIANT in kinds:
+            made.jobs += [
+                ProofJob(Kind.VARIANT, language, v.name, first, v)
+                for v in exercise.variants(language)
+            ]
+        if Kind.MUTANT in kinds:
+            made.jobs += [
+                ProofJob(Kind.MUTANT, language, m.id, first, solution, patch=m.patch, mutant=m)
+                for m in mutants
+                if m.track == language
+            ]
+        if Kind.HYGIENE in kinds:
+            made.jobs += [
+                ProofJob(Kind.HYGIENE, language, name, first, solution, replace=text)
+                for name, text in HYGIENE.get(language, {}).items()
+            ]
+    return made

@@ -1,0 +1,42 @@
+"""One run of a proof, in a process of its own: ``python -m kafka_lab.proof.one``.
+
+Reads what to run as JSON from standard input, prints the verdict as JSON. A process of its own
+so that runs side by side cannot take each other's children for orphans.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def run(raw: dict[str, Any]) -> dict[str, Any]:
+    """The verdict of one run; ``raw`` has slug, language, source, backend, seed, neutral."""
+    from kafka_lab import wiring
+    from kafka_lab.grading.attempt import check
+
+    exercise = wiring.catalog().get(raw["slug"])
+    request = wiring.request_for(
+        exercise,
+        raw["language"],
+        Path(raw["source"]),
+        backend=raw["backend"],
+        seed=raw.get("seed"),
+        neutral=bool(raw.get("neutral")),
+    )
+    return check(request).to_json()
+
+
+def main() -> None:
+    from kafka_lab.runtime.errors import LabError
+
+    try:
+        print(json.dumps(run(json.load(sys.stdin))))
+    except LabError as e:
+        print(json.dumps({"broken": f"{e.what} {e.fix}".strip()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Runs a proof's jobs, some side by side, and collects what went wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from kafka_lab.api import Verdict
+from kafka_lab.exercises.exercise import Exercise
+from kafka_lab.proof.jobs import ProofJob
+from kafka_lab.proof.judging import problem
+
+LIMIT = 900
+"""Seconds after which one run is given up."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run and what is wrong with it (empty: nothing)."""
+
+    job: ProofJob
+    verdict: Verdict | None
+    problem: str
+
+
+def _prepare(job: ProofJob, entry: str, folder: Path) -> str:
+    """Lay out the program; returns what is wrong with the patch, if anything."""
+    shutil.copytree(job.source, folder, symlinks=True)
+    if job.patch is not None:
+        # git is there wherever a checkout is; outside a repository it patches plain folders.
+        env = dict(os.environ, GIT_CEILING_DIRECTORIES=str(folder.parent))
+        done = subprocess.run(
+            ["git", "apply", "-p1", str(job.patch)],
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            return f"the patch does not apply: {done.stderr.strip()}"
+    if job.replace is not None:
+        _replace(job, entry, folder)
+    return ""
+
+
+def _replace(job: ProofJob, entry: str, folder: Path) -> None:
+    assert job.replace is not None
+    if job.language == "java":
+        for path in folder.glob("src/**/*.java"):
+            path.unlink()
+        (folder / "src" / f"{entry}.java").write_text(job.replace % entry)
+    elif job.language == "go":
+        for path in folder.glob("*.go"):
+            path.unlink()
+        (folder / "main.go").write_text(job.replace)
+    else:
+        (folder / entry).write_text(job.replace)
+
+
+def run_one(exercise: Exercise, job: ProofJob, neutral: bool = False) -> Result:
+    """Run one job in a child process and judge it."""
+    with tempfile.TemporaryDirectory(prefix="kafka-lab-proof-") as scratch:
+        folder = Path(scratch) / "program"
+        wrong = _prepare(job, exercise.track(job.language).entry, folder)
+        if wrong:
+            return Result(job, None, wrong)
+        order = {
+            "slug": exercise.slug,
+            "language": job.language,
+            "source": str(folder),
+            "backend": job.backend,
+            "neutral": neutral,
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "kafka_lab.proof.one"],
+            input=json.dumps(order),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+    try:
+        raw = json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        return Result(job, None, f"the run broke: {done.stderr.strip()[-800:]}")
+    if "broken" in raw:
+        return Result(job, None, str(raw["broken"]))
+    verdict = Verdict.from_json(raw)
+    return Result(job, verdict, problem(job, verdict))
+
+
+def run_all(
+    exercise: Exercise,
+    jobs: Sequence[ProofJob],
+    at_once: int,
+    heard: Callable[[Result], None],
+    neutral: bool = False,
+) -> list[Result]:
+    """Run all jobs, ``at_once`` side by side; ``heard`` gets each result as it comes."""
+    results = []
+    with ThreadPoolExecutor(at_once) as pool:
+        waiting = [pool.submit(run_one, exercise, job, neutral) for job in jobs]
+        try:
+            for future in as_completed(waiting):
+                results.append(future.result())
+                heard(results[-1])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
