@@ -74,6 +74,7 @@ class Bank:
         self.mint = Mint(lab.rng("transfers", scenario))
         self.history = History(scenario, [], [], self.topics, self.group, self.transactional_id)
         self._producer = Producer(lab.cluster.harness_client_config() | {"linger.ms": 0})
+        self._payer: Producer | None = None
         self._roles: list[Role] = []
 
     # -- the service ----------------------------------------------------------------------
@@ -133,9 +134,14 @@ class Bank:
 
     def send_in_transaction(self, transfers: Sequence[Transfer], commit: bool) -> None:
         """Write transfers in a transaction of the grader's own."""
-        config = self.lab.cluster.harness_client_config()
-        producer = Producer(config | {"transactional.id": f"payer-{self.lab.name('payer', self.scenario)}"})
-        producer.init_transactions(30)
+        if self._payer is None:
+            name = f"payer-{self.lab.name('payer', self.scenario)}"
+            config = self.lab.cluster.harness_client_config()
+            self._payer = Producer(
+                config | {"transactional.id": name, "linger.ms": 0, "retry.backoff.ms": 10}
+            )
+            self._payer.init_transactions(30)
+        producer = self._payer
         producer.begin_transaction()
         for transfer in transfers:
             producer.produce(self.topics["transfers"], transfer.value, transfer.key)

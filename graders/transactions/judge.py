@@ -126,22 +126,29 @@ def ledger_content(history: History) -> list[Finding]:
     return found
 
 
-def rejected(history: History) -> list[Finding]:
-    """Every invalid transfer once in the rejects, unchanged, with a reason."""
-    records = history.visible["rejects"]
+def _rejects(history: History) -> list[Seen]:
+    """The rejects, each under the name of the transfer that it is, or once was."""
     invalid = [t for t in history.sent if not t.valid]
     by_bytes = {(t.key, t.value): t.id for t in invalid}
     by_value = {t.value: t.id for t in invalid if t.value}
     by_key = {t.key: t.id for t in invalid if not t.value}
-    seen = []
-    for record in records:
-        name = (
+    return [
+        Seen(
             by_bytes.get((record.key, record.value))
             or by_value.get(record.value)
             or by_key.get(record.key)
-            or f"key {record.key!r}"
+            or f"key {record.key!r}",
+            record,
         )
-        seen.append(Seen(name, record))
+        for record in history.visible["rejects"]
+    ]
+
+
+def rejected(history: History) -> list[Finding]:
+    """Every invalid transfer once in the rejects, unchanged, with a reason."""
+    records = history.visible["rejects"]
+    invalid = [t for t in history.sent if not t.valid]
+    seen = _rejects(history)
     inputs = {(r.key, r.value): r for r in history.inputs}
     found = exactly_once(
         expected={t.id: inputs.get((t.key, t.value)) for t in invalid},
@@ -181,8 +188,7 @@ def offsets(history: History) -> list[Finding]:
     names = {(t.key, t.value): t.id for t in history.sent}
     inputs = [Seen(names.get((r.key, r.value), r.where), r) for r in history.inputs]
     done = {s.id for s in _ledger(history, "debits")[0]}
-    by_bytes = {(t.key, t.value): t.id for t in history.sent if not t.valid}
-    done |= {by_bytes.get((r.key, r.value), "") for r in history.visible["rejects"]}
+    done |= {s.id for s in _rejects(history)}
     return offsets_match(
         group=history.group,
         inputs=inputs,

@@ -44,13 +44,13 @@ def ordinary(lab: Lab, works: Callable[[], None]) -> History:
         mint, rng = bank.mint, lab.rng("mix")
         kinds = list(range(len(BROKEN)))
         rng.shuffle(kinds)
-        half = len(kinds) // 2
-        for part in (kinds[:half], kinds[half:]):
-            mixed = [mint.invalid(k) for k in part] + [mint.valid() for _ in range(5)]
+        third = len(kinds) // 3
+        for part in (kinds[:third], kinds[third : 2 * third], kinds[2 * third :]):
+            mixed = [mint.invalid(k) for k in part] + [mint.valid() for _ in range(4)]
             rng.shuffle(mixed)
             bank.send(mixed)
-            bank.send_in_transaction([mint.valid() for _ in range(3)], commit=False)
-            bank.send_in_transaction([mint.valid() for _ in range(2)], commit=True)
+            bank.send_in_transaction([mint.valid() for _ in range(2)], commit=False)
+            bank.send_in_transaction([mint.valid()], commit=True)
             if not bank.settle([service], PROMPT):
                 break
         else:

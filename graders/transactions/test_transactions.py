@@ -140,7 +140,7 @@ def test_stops_on_sigterm(ordinary: History) -> None:
 def test_survives_crashes(runs: Runs) -> None:
     """Killed before and after each step of a transaction, it still handles each transfer exactly once."""
     halves = [runs[name].result() for name in CRASHES]
-    found = [f for history in halves for f in judge.after_a_crash(history)]
+    found = next(filter(None, map(judge.after_a_crash, halves)), [])
     hits = [hit for history in halves for hit in history.hits]
     if not found and sum(history.open_hits for history in halves) < 3:
         raise RuntimeError(f"fewer than 3 kills hit an open transaction: {hits}")
@@ -151,7 +151,8 @@ def test_survives_crashes(runs: Runs) -> None:
 @pytest.mark.hint(2)
 def test_frees_readers_after_a_crash(runs: Runs) -> None:
     """After a crash and a restart, readers get past the transaction that was left open."""
-    expect([f for name in CRASHES for f in judge.hanging(runs[name].result())])
+    halves = [runs[name].result() for name in CRASHES]
+    expect(next(filter(None, map(judge.hanging, halves)), []))
 
 
 @pytest.mark.needs("one_transaction")

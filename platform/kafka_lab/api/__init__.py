@@ -1,6 +1,7 @@
 """What a grader or a plugin may import; nothing else of kafka-lab is public but the oracles."""
 
 from kafka_lab.api.plugin import ExerciseSource, Loader, ReportFormat, hookimpl, hookspec
+from kafka_lab.api.rights import Rights
 from kafka_lab.api.types import (
     API_VERSION,
     VERDICT_SCHEMA,
@@ -23,6 +24,7 @@ __all__ = [
     "Loader",
     "Outcome",
     "Record",
+    "Rights",
     "ReportFormat",
     "Verdict",
     "expect",

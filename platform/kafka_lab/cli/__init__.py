@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import signal
@@ -12,6 +14,7 @@ import click
 
 from kafka_lab import __version__
 from kafka_lab.runtime.errors import LabError
+from kafka_lab.runtime.interrupts import ENDING
 
 # name → (module below kafka_lab.cli, one line of help). The help stands here so that the list
 # of commands needs no import; a test holds it against the commands' own.
@@ -48,10 +51,8 @@ class LazyGroup(click.Group):
             command = getattr(module, f"{cmd_name}_command")
             assert isinstance(command, click.Command)
             return command
-        if not self.commands and _has_plugins():
-            from kafka_lab.cli.context import load_plugins
-
-            load_plugins().add_commands(self)
+        if _has_plugins():
+            self._add_plugins()
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(
@@ -70,8 +71,18 @@ class LazyGroup(click.Group):
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, text) for name, (_, text) in COMMANDS.items()]
+        if _has_plugins():
+            self._add_plugins()
+            rows += [(name, c.get_short_help_str(200)) for name, c in sorted(self.commands.items())]
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl(rows)
+
+    def _add_plugins(self) -> None:
+        if not self.commands:
+            from kafka_lab.cli.context import load_plugins
+
+            load_plugins().add_commands(self)
 
 
 def _has_plugins() -> bool:
@@ -94,34 +105,94 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Run the command line; exit codes: 0 passed, 1 failed, 2 usage, 3 the lab itself broke."""
+    """Run the command line; exit codes: 0 passed, 1 failed, 2 usage, 3 the lab itself broke.
+
+    130 after Ctrl-C. Whatever happens, nothing that was started outlives this process.
+    """
     if sys.platform == "win32":
         click.echo("kafka-lab runs on Linux and macOS; on Windows use WSL.", err=True)
         sys.exit(2)
     # A closed terminal or a supervisor's stop clears up as Ctrl-C does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, _interrupt)
+    code = 3
     try:
-        code = cli.main(prog_name="kafka-lab", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        code = _run()
+    finally:
+        for number in ENDING:  # a second Ctrl-C does not stop the clearing
+            signal.signal(number, signal.SIG_IGN)
+        _clear()
+        if code == 130:
+            _say("\ninterrupted; everything that was started has been stopped")
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        if "_KAFKA_LAB_COMPLETE" in os.environ:
+            cli.main(prog_name="kafka-lab")
+        # Not cli.main(): it has ways of its own to end on Ctrl-C and on a closed pipe.
+        with cli.make_context("kafka-lab", sys.argv[1:]) as context:
+            code = cli.invoke(context)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except click.exceptions.Exit as e:
-        sys.exit(e.exit_code)
+        return e.exit_code
     except click.ClickException as e:
         e.show()
-        sys.exit(e.exit_code)
+        return e.exit_code
     except LabError as e:
-        click.echo(f"kafka-lab: {e.what}", err=True)
+        _say(f"kafka-lab: {e.what}")
         if e.fix:
-            click.echo(f"  {e.fix}", err=True)
-        sys.exit(e.exit_code)
+            _say("  " + e.fix.replace("\n", "\n  "))
+        return e.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\ninterrupted; everything that was started has been stopped", err=True)
-        sys.exit(130)
+        return 130
+    except SystemExit as e:
+        return e.code if isinstance(e.code, int) else 0
     except BrokenPipeError:
         # The reader has gone (`| head`): nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return 0
     except OSError as e:
         where = f" ({e.filename})" if e.filename else ""
-        click.echo(f"kafka-lab: {e.strerror or e}{where}", err=True)
-        sys.exit(3)
+        _say(f"kafka-lab: {e.strerror or e}{where}")
+        if e.errno == errno.ENOSPC:
+            _say("  free some space and try again")
+        return 3
+    except Exception as e:  # exit code 1 would say that the program is wrong
+        return _broke(e)
+
+
+def _broke(error: Exception) -> int:
+    """Say that kafka-lab itself is at fault; the traceback goes into a file."""
+    import tempfile
+    import traceback
+
+    words = f"kafka-lab itself broke: {type(error).__name__}: {error}"
+    try:
+        handle, path = tempfile.mkstemp(prefix="kafka-lab-broke-", suffix=".log", text=True)
+        with os.fdopen(handle, "w") as file:
+            file.write("".join(traceback.format_exception(error)))
+    except OSError:
+        traceback.print_exception(error)
+        _say(words)
+    else:
+        _say(f"{words}\n  Please report it, with {path}")
+    return 3
+
+
+def _say(text: str) -> None:
+    # The terminal may have gone; that must not hide how it ended.
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
+
+
+def _clear() -> None:
+    """End what a command has left running, if it was stopped before it could."""
+    leases = sys.modules.get("kafka_lab.runtime.leases")
+    if leases is None:  # then nothing can have been started
+        return
+    with contextlib.suppress(OSError, LabError):
+        for left in leases.own():
+            left.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -9,9 +10,11 @@ import click
 from kafka_lab.api import CheckResult, Outcome, Verdict
 from kafka_lab.cli import context
 from kafka_lab.cli.options import language_option
+from kafka_lab.exercises.exercise import Exercise
 from kafka_lab.grading.attempt import Listener, check
 from kafka_lab.programs.toolchains.base import Built
 from kafka_lab.reports.terminal import TerminalReport
+from kafka_lab.runtime.errors import UsageError
 
 EXIT = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.ERROR: 3, Outcome.NOT_REACHED: 1}
 
@@ -25,6 +28,11 @@ class Shown(Listener):
 
     def stage(self, text: str) -> None:
         self._report.stage(text)
+
+    def checking(self, title: str) -> None:
+        # In plain output the line with the result says it all.
+        if self._report.live:
+            self._report.stage(title)
 
     def check(self, result: CheckResult) -> None:
         self._report.check(result)
@@ -79,16 +87,9 @@ def check_command(
     from kafka_lab.reports import junit as junit_report
 
     context.sweep()
-    workspace = None
-    if solution and target and not Path(target).is_dir():
-        exercise = context.catalog().get(target)
-        language = language or exercise.languages[0]
-        source = exercise.solution(language)
-    else:
-        workspace = context.locate(target)
-        exercise = context.catalog().get(workspace.exercise)
-        language = language or workspace.language
-        source = exercise.solution(language) if solution else workspace.folder
+    if junit:
+        writable(junit)
+    exercise, language, source, own = _program(target, solution, language)
     request = context.request_for(
         exercise,
         language,
@@ -100,7 +101,6 @@ def check_command(
         keep=keep,
         neutral=neutral,
     )
-    own = None if solution or workspace is None else workspace.folder
     store = Store()
     if as_json:
         verdict = check(request)
@@ -121,9 +121,44 @@ def check_command(
     return EXIT[verdict.outcome]
 
 
+def _program(
+    target: str | None, solution: bool, language: str | None
+) -> tuple[Exercise, str, Path, Path | None]:
+    """Exercise, language, the program's folder, and the workspace if it is the learner's."""
+    here = None
+    try:
+        here = context.locate(target)
+    except UsageError:
+        # The reference needs no workspace, only a name.
+        if not solution or target is None or os.sep in target:
+            raise
+    assert here or target
+    exercise = context.catalog().get(here.exercise if here else target or "")
+    if solution:
+        language = language or (here.language if here else exercise.languages[0])
+        return exercise, language, exercise.solution(language), None
+    assert here is not None
+    if language and language != here.language:
+        exercise.track(language)
+        raise UsageError(
+            f"{here.folder} is the {here.language} track",
+            f"in another folder: kafka-lab start {exercise.slug} --language {language}",
+        )
+    return exercise, here.language, here.folder, here.folder
+
+
 def _extras(verdict: Verdict, keep: bool) -> None:
     if keep and verdict.notes:
         click.echo(verdict.notes[-1])
+
+
+def writable(path: Path) -> None:
+    """Raise ``UsageError`` now when a report could not be written there in the end."""
+    folder = path.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(
+            f"{path} cannot be written", f"{folder} has to be a folder that you may write to"
+        )
 
 
 def write_report(path: Path, text: str) -> None:

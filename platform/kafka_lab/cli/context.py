@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +67,15 @@ def locate(target: str | None) -> Workspace:
     folder = Path(target)
     if folder.is_dir():
         return workspace.find(folder)
-    catalog().get(target)  # an unknown name is told as such, with the nearest
+    if os.sep in target:
+        raise UsageError(
+            f"there is no folder {target}", "name an exercise that is started here, or its folder"
+        )
+    slug = catalog().get(target).slug  # an unknown name is told as such, with the nearest
+    with contextlib.suppress(UsageError):
+        here = workspace.find(Path.cwd())
+        if here.exercise == slug:
+            return here
     raise UsageError(f"{target} is not started here", f"run kafka-lab start {target}")
 
 
@@ -76,5 +86,6 @@ def sweep() -> None:
     cleared = leases.sweep()
     if cleared:
         click.echo(
-            f"cleared {cleared} things that an earlier, killed kafka-lab had left running", err=True
+            f"cleared up what an earlier, killed kafka-lab had left ({cleared} things)",
+            err=True,
         )

@@ -29,7 +29,7 @@ def doctor_command() -> int:
         click.echo(f"  {mark} {what:<24} {how}")
         if not works and fix:
             click.echo(f"      {fix}")
-        usable = usable and (works or what.startswith(("track", "backend")))
+        usable = usable and (works or what.startswith(("track", "backend", "running")))
     for problem in context.load_plugins().problems:
         click.echo(f"  ! plugin {problem.plugin}: {problem.what}; {problem.fix}")
     return 0 if usable else 3

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kafka_lab.cli import context
 from kafka_lab.cli.options import language_option
+from kafka_lab.runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from kafka_lab.progress.store import Attempt
 
 
 @click.command("list")
@@ -61,6 +65,9 @@ def start_command(exercise: str, language: str | None) -> None:
 
     found = context.catalog().get(exercise)
     chosen = language or found.languages[0]
+    around = _around(Path.cwd())
+    if around:
+        raise UsageError(f"you stand in an exercise's folder, {around}", f"cd {around.parent}")
     made = workspace.start(found, chosen, Path.cwd())
     click.echo(f"Made {made.folder.name}/ for {found.manifest.title} in {chosen}.")
     if language is None and len(found.languages) > 1:
@@ -70,6 +77,16 @@ def start_command(exercise: str, language: str | None) -> None:
     click.echo("  2. read README.md, the brief")
     click.echo(f"  3. edit {found.track(chosen).entry if chosen == 'python' else 'the program'}")
     click.echo("  4. kafka-lab check")
+
+
+def _around(place: Path) -> Path | None:
+    """The exercise's folder that one stands in, if any."""
+    from kafka_lab import workspace
+
+    try:
+        return workspace.find(place).folder
+    except UsageError:
+        return None
 
 
 @click.command("hint")
@@ -107,7 +124,6 @@ def _slug(target: str | None) -> str:
 def solution_command(target: str | None, reveal: bool, language: str | None) -> None:
     """Show the reference solution, after passing or with --reveal."""
     from kafka_lab.progress import Store
-    from kafka_lab.runtime.errors import UsageError
 
     exercise = context.catalog().get(_slug(target))
     chosen = language
@@ -150,6 +166,7 @@ def update_command(target: str | None) -> None:
 
     found = context.locate(target)
     reports = workspace.update(found, context.catalog().get(found.exercise))
+    reports = [r for r in reports if r.fate is not workspace.Fate.UNCHANGED]
     if not reports:
         click.echo("Nothing has changed.")
     for report in reports:
@@ -189,10 +206,17 @@ def progress_command(as_json: bool) -> None:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(a.started))
         click.echo(
             f"  {when}  {a.slug:<20} {a.language:<7} {a.outcome:<7} "
-            f"{a.earned:>3}/{a.points}  {a.seconds:5.1f} s"
+            f"{a.earned:>3}/{a.points}  {a.seconds:5.1f} s  {a.id}{_remark(a)}"
         )
     if not attempts:
         click.echo("No attempts yet: kafka-lab list shows where to begin.")
+
+
+def _remark(attempt: Attempt) -> str:
+    """Why an attempt does not count as progress, if it does not."""
+    if attempt.workspace is None:
+        return "  (reference solution)"
+    return "" if attempt.whole else "  (some checks only)"
 
 
 @click.command("logs")
@@ -203,18 +227,26 @@ def logs_command(attempt: str | None) -> None:
     Without ATTEMPT: the latest one.
     """
     from kafka_lab.grading.attempt import attempts_dir
-    from kafka_lab.runtime.errors import UsageError
-
-    folders = sorted(p for p in attempts_dir().glob(f"{attempt or ''}*") if p.is_dir())
-    if not folders:
-        raise UsageError("there is no such attempt", "kafka-lab progress lists the latest")
-    folder = folders[-1]
-    click.echo(str(folder))
-    width = shutil.get_terminal_size().columns
     from kafka_lab.reports import escape
 
+    root = attempts_dir()
+    folders = sorted(p for p in root.iterdir() if p.is_dir()) if root.is_dir() else []
+    folders = [p for p in folders if p.name.startswith(attempt or "")]
+    if not folders:
+        raise UsageError(
+            f"there is no attempt '{attempt}'" if attempt else "there is no attempt yet",
+            "kafka-lab progress lists the latest",
+        )
+    folder = folders[-1]
+    click.echo(str(folder))
+    quiet = []
     for path in sorted(folder.glob("program-*.log")):
-        lines = path.read_bytes()[-4000:].decode("utf-8", "replace").splitlines()[-10:]
+        lines = path.read_bytes()[-8000:].decode("utf-8", "replace").splitlines()[-10:]
+        if not lines:
+            quiet.append(path.name)
+            continue
         click.echo(click.style(f"── {path.name}", bold=True))
         for line in lines:
-            click.echo(escape.terminal(line)[: max(20, width)])
+            click.echo(escape.terminal(line))
+    if quiet:
+        click.echo(f"nothing was printed to {', '.join(quiet)}")

@@ -16,6 +16,7 @@ from kafka_lab.grading.attempt import check
 from kafka_lab.grading.sandbox_cluster import Standing, stand_up
 from kafka_lab.reports.terminal import TerminalReport
 from kafka_lab.runtime.errors import LabError
+from kafka_lab.runtime.interrupts import held
 
 
 class Spare:
@@ -41,6 +42,7 @@ class Spare:
         """The spare, if it is alive; the caller owns it then."""
         if self._thread is not None:
             self._thread.join()
+        self._thread = None
         made, self._made = self._made, None
         if made is not None and not all(b.alive() for b in made.cluster.brokers):
             made.close()
@@ -74,7 +76,6 @@ def watch_command(
 
     def once() -> None:
         standing = spare.take()
-        spare.prepare()
         request = context.request_for(
             exercise,
             workspace.language,
@@ -89,24 +90,41 @@ def watch_command(
         with report:
             verdict = check(request, Shown(report, workspace.folder))
             report.verdict(verdict)
+            if standing is not None:
+                click.echo("(on the cluster that was kept ready)")
         store.record(verdict, workspace.folder, whole=not only)
+        # Now, not earlier: while a check runs, a starting cluster would slow the program down.
+        spare.prepare()
         click.echo("\nwaiting for a change (Ctrl-C ends) …")
 
     try:
-        once()
-        for changes in watchfiles.watch(workspace.folder, watch_filter=_relevant):
-            name = Path(sorted(path for _, path in changes)[0]).name
-            click.echo(f"\n{name} changed")
+        first = True
+        # Watching begins before the first check: what is saved during a check counts too.
+        for changes in watchfiles.watch(
+            workspace.folder,
+            watch_filter=lambda _, path: relevant(Path(path).relative_to(workspace.folder)),
+            rust_timeout=300,
+            yield_on_timeout=True,
+        ):
+            if not first and not changes:
+                continue
+            first = False
+            if changes:
+                name = Path(sorted(path for _, path in changes)[0]).name
+                click.echo(f"\n{name} changed")
             once()
     except KeyboardInterrupt:
-        pass
+        click.echo("")
     finally:
-        spare.close()
+        with held():
+            spare.close()
     return 0
 
 
-def _relevant(change: object, path: str) -> bool:
-    """Sources, not the editor's droppings nor the links that kafka-lab lays."""
-    parts = Path(path).parts
-    hidden = any(p in (".venv", "lib", ".git", "__pycache__") for p in parts)
-    return not hidden and not Path(path).name.startswith(".") and not path.endswith(("~", ".swp"))
+def relevant(path: Path) -> bool:
+    """Sources, not the editor's droppings nor the links that kafka-lab lays.
+
+    ``path`` is relative to the workspace.
+    """
+    hidden = any(part in ("lib", "__pycache__") or part.startswith(".") for part in path.parts)
+    return not hidden and not path.name.endswith(("~", ".swp", ".tmp")) and path.name != "4913"

@@ -52,6 +52,9 @@ class Broker(ABC):
     """Where the harness reaches it directly."""
     client: Address
     """Where the relay forwards programs' connections to."""
+    meant_down: bool = False
+    """Set from the beginning of ``kill`` or ``stop`` until ``start`` has begun a new process:
+    a broker that is gone without it died by accident, or by somebody else's hand."""
 
     @abstractmethod
     def kill(self) -> None: ...

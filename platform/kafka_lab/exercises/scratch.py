@@ -13,6 +13,11 @@ from kafka_lab.exercises.manifest import Manifest
 PARTITIONS = 2
 
 
+def topic_of(variable: str) -> str:
+    """The topic that a contract's variable stands for: ``DEAD_LETTERS_TOPIC``, dead-letters."""
+    return variable.removesuffix("_TOPIC").lower().replace("_", "-")
+
+
 def prepare_topics(cluster: Cluster, manifest: Manifest, principal: str) -> dict[str, str]:
     """Create what the contract names; returns variable → value for the program."""
     variables: dict[str, str] = {}
@@ -23,7 +28,7 @@ def prepare_topics(cluster: Cluster, manifest: Manifest, principal: str) -> dict
             continue
         value = name.lower().replace("_", "-")
         if name.endswith("_TOPIC"):
-            value = name.removesuffix("_TOPIC").lower().replace("_", "-")
+            value = topic_of(name)
             topics[value] = PARTITIONS
             rights += [Acl(principal, "TOPIC", value, op) for op in ("READ", "WRITE", "DESCRIBE")]
         elif name.endswith("GROUP_ID"):

@@ -208,7 +208,11 @@ class _Side(asyncio.Protocol):
             return
         self.held, self.held_frame = hold, head
         loop = self.link.relay.loop
-        hold._wake = lambda: loop.call_soon_threadsafe(self._resume, hold)
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(self._resume, hold)
+
+        hold._wake = wake
         if hold.released:  # released between the check and the hook
             loop.call_soon(self._resume, hold)
 

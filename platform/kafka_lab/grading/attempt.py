@@ -13,7 +13,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from kafka_lab.grading.snapshot import snapshot
 from kafka_lab.programs.toolchains.base import Built, Toolchain
 from kafka_lab.runtime.errors import BuildFailed, LabError
 from kafka_lab.runtime.events import EventLog
+from kafka_lab.runtime.interrupts import held
 from kafka_lab.runtime.leases import Leases
 from kafka_lab.runtime.paths import data_dir
 from kafka_lab.runtime.reaper import adopt_orphans, descendants, reap_descendants
@@ -68,6 +69,9 @@ class Listener:
 
     def stage(self, text: str) -> None:
         """What is happening now."""
+
+    def checking(self, title: str) -> None:
+        """A check has begun."""
 
     def check(self, result: CheckResult) -> None:
         """A check has ended."""
@@ -139,6 +143,7 @@ class _Attempt:
         self.origin = time.monotonic()
         self.results = _Results()
         self.cluster: Cluster | None = None
+        self.others = frozenset[int]()
 
     def run(self) -> Verdict:
         try:
@@ -147,7 +152,7 @@ class _Attempt:
             raise LabError(
                 f"cannot write {self.folder}: {e.strerror}", "make room, or set KAFKA_LAB_HOME"
             ) from e
-        others = descendants()
+        self.others = descendants()
         adopt_orphans()
         spare = self.request.spare
         leases = spare.leases if spare else Leases.open()
@@ -161,18 +166,20 @@ class _Attempt:
             build_failure = e.output
         except LabError as e:
             error = f"{e.what}\n{e.fix}".strip()
-        except OSError as e:
+        except Exception as e:  # noqa: BLE001 - whatever broke, it is the lab and not the learner
             error = f"{type(e).__name__}: {e}"
         finally:
-            if self.cluster is not None:
-                self._keep_logs(self.cluster)
-            if self.request.keep and self.cluster is not None:
-                self._say_kept(leases)
-            else:
-                leases.clear()
-                reap_descendants(others)
-            log.write("end")
-            log.close()
+            with held():
+                if self.cluster is not None:
+                    self._keep_logs(self.cluster)
+                if self.request.keep and self.cluster is not None:
+                    self._say_kept(leases)
+                else:
+                    leases.clear()
+                    reap_descendants(self.others)
+                with contextlib.suppress(OSError):  # no space: nothing may hide what went before
+                    log.write("end")
+                log.close()
         verdict = self._verdict(build_failure, error)
         _write(self.folder / "verdict.json", json.dumps(verdict.to_json(), indent=1))
         _prune()
@@ -211,11 +218,18 @@ class _Attempt:
                     start.set_result(spare.cluster)
                 else:
                     start = pool.submit(self.backend.start, request.spec, ports, leases)
+                both: list[Future[Any]] = [build, start]
                 try:
-                    built = build.result()
-                finally:
-                    with contextlib.suppress(Exception):
-                        self.cluster = start.result()
+                    wait(both)
+                except KeyboardInterrupt:
+                    # Both threads wait for processes: without these they end at once.
+                    with held():
+                        leases.clear()
+                        reap_descendants(self.others)
+                    raise
+                with contextlib.suppress(Exception):
+                    self.cluster = start.result()
+                built = build.result()
                 self.cluster = start.result()
             self.hear.built(built)
             log.write(
@@ -318,7 +332,7 @@ class _Attempt:
             self.results.checks[result.id] = result
             self.hear.check(result)
         elif kind == "checking":
-            self.hear.stage(message["title"])
+            self.hear.checking(message["title"])
         elif kind == "note":
             self.results.notes.append(message["text"])
         elif kind == "broken":

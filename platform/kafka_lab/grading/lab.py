@@ -258,6 +258,10 @@ class Lab:
         self.relay.refuse(broker_id, False)
         self.log.write("fault", fault="broker-start", broker=broker_id)
 
+    def lost_brokers(self) -> list[int]:
+        """Ids of brokers that are gone though nobody here ended them."""
+        return [b.id for b in self.cluster.brokers if not b.meant_down and not b.alive()]
+
     def _fault(self, kind: str, role: Role, request: Request, when: str) -> None:
         self.log.write(
             "fault",

@@ -10,6 +10,7 @@ from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.ports import listening_socket
 from kafka_lab.clusters.registry import Backend
 from kafka_lab.clusters.spec import ClusterSpec
+from kafka_lab.runtime.interrupts import held
 from kafka_lab.runtime.leases import Leases
 
 
@@ -23,9 +24,10 @@ class Standing:
 
     def close(self) -> None:
         """End the cluster. Idempotent."""
-        for s in self.sockets:
-            s.close()
-        self.leases.clear()
+        with held():
+            for s in self.sockets:
+                s.close()
+            self.leases.clear()
 
 
 def stand_up(backend: Backend, spec: ClusterSpec, say: Callable[[str], None]) -> Standing:
@@ -41,8 +43,9 @@ def stand_up(backend: Backend, spec: ClusterSpec, say: Callable[[str], None]) ->
     try:
         cluster = backend.start(spec, [s.getsockname()[1] for s in sockets], leases)
     except BaseException:
-        for s in sockets:
-            s.close()
-        leases.clear()
+        with held():
+            for s in sockets:
+                s.close()
+            leases.clear()
         raise
     return Standing(cluster, sockets, leases)

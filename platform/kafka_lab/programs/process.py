@@ -152,6 +152,8 @@ class Program:
 
     def tail(self, lines: int = 15) -> str:
         """The last lines of its output."""
+        if self._pump is not None and not self.running():
+            self._pump.join(1.0)  # its last words may still be on their way to the file
         if not self.output_path.exists():
             return ""
         text = self.output_path.read_bytes()[-8192:].decode("utf-8", "replace")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from kafka_lab.exercises.exercise import Exercise
 from kafka_lab.oracles import CODES
@@ -65,7 +66,29 @@ class Plan:
     """What is wrong with the exercise's files before anything runs."""
 
 
-_REQUIRED = ("id", "track", "patch", "why", "check", "finding", "fault")
+_KEYS: dict[str, type] = {
+    "id": str,
+    "track": str,
+    "patch": str,
+    "why": str,
+    "check": str,
+    "finding": str,
+    "also": list,
+    "fault": bool,
+}
+_SAID = {str: "text", list: "a list of checks", bool: "true or false"}
+
+
+def _see(path: Path, number: int, entry: dict[str, Any]) -> None:
+    """Raise ``LabError`` for the first key of an entry that is missing, unknown or of a wrong type."""
+    name = f"{path}: mutant {number}" + (f" ({entry['id']})" if "id" in entry else "")
+    for key, kind in _KEYS.items():
+        if key not in entry and key != "also":
+            raise LabError(f"{name} has no {key!r}", "add it")
+        if key in entry and not isinstance(entry[key], kind):
+            raise LabError(f"{name}: {key!r} is {entry[key]!r}", f"write {_SAID[kind]}")
+    for key in entry.keys() - _KEYS.keys():
+        raise LabError(f"{name}: {key!r} is not a key of a mutant", f"known: {', '.join(_KEYS)}")
 
 
 def read_mutants(exercise: Exercise) -> list[Mutant]:
@@ -79,13 +102,15 @@ def read_mutants(exercise: Exercise) -> list[Mutant]:
         return []
     try:
         raw = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as e:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise LabError(f"{path}: {e}", "mend the TOML") from e
     found = []
-    for number, entry in enumerate(raw.get("mutant", []), 1):
-        missing = [key for key in _REQUIRED if key not in entry]
-        if missing:
-            raise LabError(f"{path}: mutant {number} has no {missing[0]!r}", "add it")
+    entries = raw.get("mutant", [])
+    if raw.keys() - {"mutant"} or not isinstance(entries, list):
+        odd = sorted(raw.keys() - {"mutant"}) or ["mutant"]
+        raise LabError(f"{path}: {odd[0]!r} is not expected", "write a [[mutant]] for each")
+    for number, entry in enumerate(entries, 1):
+        _see(path, number, entry)
         found.append(
             Mutant(
                 id=str(entry["id"]),

@@ -7,6 +7,7 @@ so that runs side by side cannot take each other's children for orphans.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,14 @@ def run(raw: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     from kafka_lab.runtime.errors import LabError
+    from kafka_lab.runtime.interrupts import ENDING
 
+    for number in ENDING:  # whichever comes, the attempt clears up
+        signal.signal(number, signal.default_int_handler)
     try:
         print(json.dumps(run(json.load(sys.stdin))))
+    except KeyboardInterrupt:
+        sys.exit(130)
     except LabError as e:
         print(json.dumps({"broken": f"{e.what} {e.fix}".strip()}))
 

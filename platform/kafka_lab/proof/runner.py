@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kafka_lab.api import Verdict
 from kafka_lab.exercises.exercise import Exercise
 from kafka_lab.proof.jobs import ProofJob
 from kafka_lab.proof.judging import problem
+from kafka_lab.runtime.errors import LabError
 
 LIMIT = 900
 """Seconds after which one run is given up."""
@@ -80,22 +82,44 @@ def run_one(exercise: Exercise, job: ProofJob, neutral: bool = False) -> Result:
             "backend": job.backend,
             "neutral": neutral,
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "kafka_lab.proof.one"],
-            input=json.dumps(order),
-            capture_output=True,
-            text=True,
-            timeout=LIMIT,
-            check=False,
-        )
-    try:
-        raw = json.loads(done.stdout.splitlines()[-1])
-    except (ValueError, IndexError):
-        return Result(job, None, f"the run broke: {done.stderr.strip()[-800:]}")
+        try:
+            raw = _ask(order)
+        except LabError as e:
+            return Result(job, None, str(e))
     if "broken" in raw:
         return Result(job, None, str(raw["broken"]))
     verdict = Verdict.from_json(raw)
     return Result(job, verdict, problem(job, verdict))
+
+
+def _ask(order: dict[str, Any]) -> dict[str, Any]:
+    """What the child process says to ``order``. Raises ``LabError`` when it says nothing."""
+    # -P: the folder that one stands in is not on the child's path.
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "kafka_lab.proof.one"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _running.add(child)
+    try:
+        out, err = child.communicate(json.dumps(order), LIMIT)
+    except subprocess.TimeoutExpired:
+        child.terminate()
+        child.communicate()
+        raise LabError(f"the run did not come to its end within {LIMIT} s") from None
+    finally:
+        _running.discard(child)
+    try:
+        raw: dict[str, Any] = json.loads(out.splitlines()[-1])
+    except (ValueError, IndexError):
+        raise LabError(f"the run broke: {err.strip()[-800:]}") from None
+    return raw
+
+
+_running: set[subprocess.Popen[str]] = set()
+"""Of all threads: who is interrupted lets them clear up after themselves."""
 
 
 def run_all(
@@ -115,5 +139,7 @@ def run_all(
                 heard(results[-1])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in list(_running):
+                child.terminate()
             raise
     return results

@@ -108,6 +108,11 @@ class TerminalReport:
     ) -> None:
         self.close()
 
+    @property
+    def live(self) -> bool:
+        """Whether there is a spinner, in which a passing remark leaves no line."""
+        return self._live
+
     def close(self) -> None:
         """Stop the spinner and leave the cursor as it was; may be called again."""
         if self._progress is not None:

@@ -13,8 +13,8 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +24,8 @@ from typing import Any
 import psutil
 
 from kafka_lab.runtime.paths import state_dir
+
+_GIVE_UP = 7 * 24 * 3600.0
 
 
 def start_time(pid: int) -> float | None:
@@ -106,8 +108,17 @@ class Leases:
             {"kind": "process", "pid": pid, "started": start_time(pid) or 0.0, "group": group}
         )
 
-    def container(self, container_id: str) -> Lease:
-        return self._add({"kind": "container", "id": container_id})
+    def container(self, name: str, engine: str = "") -> Lease:
+        """Lease a container by name or id, on the Docker engine at ``engine``.
+
+        A container with a name of its own is leased before it is made: removing one that never
+        came to be does no harm.
+        """
+        return self._add({"kind": "container", "id": name, "engine": engine})
+
+    def network(self, name: str, engine: str = "") -> Lease:
+        """Lease a network of a Docker engine; removed after all containers."""
+        return self._add({"kind": "network", "id": name, "engine": engine})
 
     def tree(self, folder: Path) -> Lease:
         """Lease a folder that is to be deleted."""
@@ -118,23 +129,38 @@ class Leases:
         self.folder.rename(self.folder.with_name(f"kept-{self.folder.name}"))
 
     def clear(self) -> int:
-        """End everything leased, then remove the folder. Returns how many leases there were."""
+        """End everything leased, then remove the folder. Returns how many leases there were.
+
+        What cannot be ended now, because the Docker engine does not answer, stays leased for a
+        later sweep.
+        """
         count = 0
-        order = {"process": 0, "container": 1, "tree": 2}
+        order = {"process": 0, "container": 1, "network": 2, "tree": 3}
         entries = sorted(self.folder.glob("*.json"), key=lambda p: order[p.name.split("-")[0]])
         for entry in entries:
             try:
                 raw = json.loads(entry.read_text())
             except (OSError, ValueError):
+                entry.unlink(missing_ok=True)
                 continue
             count += 1
-            _end(raw)
-            entry.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+            if _end(raw) or _hopeless(entry):
+                entry.unlink(missing_ok=True)
+        if not any(self.folder.glob("*.json")):
+            shutil.rmtree(self.folder, ignore_errors=True)
         return count
 
 
-def _end(raw: dict[str, Any]) -> None:
+def _hopeless(entry: Path) -> bool:
+    """Whether a lease that could not be ended is so old that its engine will not come back."""
+    try:
+        return time.time() - entry.stat().st_mtime > _GIVE_UP
+    except OSError:
+        return True
+
+
+def _end(raw: dict[str, Any]) -> bool:
+    """End one thing; whether there is nothing left to do about it."""
     if raw["kind"] == "process":
         pid, started = int(raw["pid"]), float(raw["started"])
         alive = same_process(pid, started)
@@ -146,12 +172,16 @@ def _end(raw: dict[str, Any]) -> None:
                 os.killpg(pid, signal.SIGKILL)
         with contextlib.suppress(psutil.Error):
             psutil.Process(pid).wait(5)
-    elif raw["kind"] == "container":
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            command = ["docker", "rm", "-f", "-v", raw["id"]]
-            subprocess.run(command, capture_output=True, timeout=30, check=False)
+    elif raw["kind"] in ("container", "network"):
+        from kafka_lab.runtime.engine import Engine  # Docker's SDK is slow to import, rarely needed
+
+        engine = Engine(raw.get("engine", ""), timeout=30)
+        if raw["kind"] == "container":
+            return engine.remove_container(raw["id"])
+        return engine.remove_network(raw["id"])
     else:
         shutil.rmtree(raw["path"], ignore_errors=True)
+    return True
 
 
 def _owner_lives(folder: Path) -> bool:
@@ -174,6 +204,12 @@ def abandoned() -> Iterator[Leases]:
 def kept() -> list[Leases]:
     """What was left running on purpose."""
     return [Leases(f) for f in state_dir().iterdir() if f.name.startswith("kept-")]
+
+
+def own() -> list[Leases]:
+    """The leases that this process holds now, but for what is kept."""
+    us = f"{os.getpid()}-"
+    return [Leases(f) for f in state_dir().iterdir() if f.name.startswith(us)]
 
 
 def sweep() -> int:

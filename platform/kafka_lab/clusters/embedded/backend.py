@@ -74,6 +74,8 @@ class EmbeddedBackend:
                 problem = f"{e}\n{tail}"
                 for broker in cluster.brokers:
                     broker.kill()
+                if not leases.folder.is_dir():  # cleared meanwhile: whoever asked has gone
+                    break
         raise LabError(
             f"Kafka did not start: {problem}", "kafka-lab doctor says what this machine lacks"
         )

@@ -75,13 +75,16 @@ class EmbeddedBroker(Broker):
         if self.alive():
             raise LabError(f"broker {self.id} is already running")
         self.launch()
+        self.meant_down = False
         self.on_start()
 
     def kill(self) -> None:
+        self.meant_down = True
         self._signal(signal.SIGKILL)
         self._wait(10)
 
     def stop(self) -> None:
+        self.meant_down = True
         self._signal(signal.SIGTERM)
         self._wait(60)
 

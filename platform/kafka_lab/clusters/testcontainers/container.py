@@ -1,0 +1,58 @@
+"""A container of the official Kafka image, by testcontainers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from docker.types import LogConfig
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer, Reaper
+from testcontainers.core.network import Network
+
+from kafka_lab.clusters.embedded.image import LOG4J
+from kafka_lab.clusters.testcontainers.settings import LOG4J_PATH
+
+_reaper = threading.Lock()
+
+
+class KafkaContainer(DockerContainer):
+    """One broker: the image's own entry, told everything by environment.
+
+    ``ports`` are the same inside and on the loopback interface of this machine: a broker must
+    advertise them before it starts. There is no wait strategy; the caller's gate is stricter.
+    """
+
+    def __init__(
+        self,
+        image: str,
+        name: str,
+        env: Mapping[str, str],
+        ports: Sequence[int],
+        network: Network | None = None,
+    ) -> None:
+        super().__init__(image, name=name, env=dict(env), network=network)
+        for port in ports:
+            # The type says "a port"; the SDK below takes an address with it as well.
+            self.ports[f"{port}/tcp"] = ("127.0.0.1", port)  # type: ignore[assignment]
+        self.with_copy_into_container(LOG4J.encode(), LOG4J_PATH)
+        self.with_kwargs(
+            labels={"kafka-lab": name},
+            # Whatever the engine's default is: one whose logs can be read back.
+            log_config=LogConfig(type=LogConfig.types.JSON),
+        )
+
+    def start(self) -> KafkaContainer:
+        """Create and start it, without waiting."""
+        if not testcontainers_config.ryuk_disabled:
+            with _reaper:  # several brokers start at once: one Ryuk is enough for all
+                Reaper.get_instance()
+        super().start()
+        return self
+
+
+def named_network(name: str) -> Network:
+    """A network that is not made yet; its name is known before it is."""
+    network = Network()
+    network.name = name
+    return network
