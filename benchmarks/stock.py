@@ -44,11 +44,16 @@ log.segment.bytes=1073741824
 log.retention.check.interval.ms=300000
 """
 # bin/kafka-run-class.sh and bin/kafka-server-start.sh.
-FLAGS = (
-    "-Xmx1G -Xms1G -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 "
-    "-XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent "
-    "-Djava.awt.headless=true"
-).split()
+FLAGS = [
+    "-Xmx1G",
+    "-Xms1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-Djava.awt.headless=true",
+]
 
 
 class Stock:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.embedded.backend import EmbeddedBackend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -247,8 +248,6 @@ class Bank:
         history.output = "\n".join(
             part for r in self._roles if (part := r.program.tail(8)) and history.exits
         )
-        try:
+        with contextlib.suppress(KafkaException):
             self._producer.flush(1)
-        except KafkaException:
-            pass
         return history

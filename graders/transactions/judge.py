@@ -305,7 +305,10 @@ def zombie(history: History) -> list[Finding]:
             "process has to end with a non-zero exit code.",
         )
         # It may hold partitions of the group, whose transfers then wait: a consequence.
-        return [alive, *(f for f in found if f.code not in ("lost", "offsets-ahead", "offsets-behind"))]
+        return [
+            alive,
+            *(f for f in found if f.code not in ("lost", "offsets-ahead", "offsets-behind")),
+        ]
     if history.zombie_exit == 0:
         found.append(
             Finding(

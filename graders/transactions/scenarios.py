@@ -103,7 +103,9 @@ def crashes(lab: Lab, half: int) -> History:
         service.program.start()
         # Readers get past the dead instance's transaction as soon as the new one begins work.
         stuck = {e.record.producer_epoch: e for e in _open_entries(bank)}
-        if stuck and not bank.until([service], lambda: not _still_open(bank, stuck), START):
+        if stuck and not _freed(bank, service, stuck):
+            [service], lambda stuck=stuck: not _still_open(bank, stuck), START
+        ):
             bank.history.hanging = True
             break
         if number == len(points) - 1:
@@ -124,6 +126,10 @@ def _was_open(lab: Lab, service: Role) -> bool:
         if request.api in ("Produce", "TxnOffsetCommit", "AddOffsetsToTxn", "AddPartitionsToTxn"):
             return request.error in (0, None)
     return False
+
+
+def _freed(bank: Bank, service: Role, stuck: dict) -> bool:  # type: ignore[type-arg]
+    return bank.until([service], lambda: not _still_open(bank, stuck), START)
 
 
 def _open_entries(bank: Bank) -> list:  # type: ignore[type-arg]

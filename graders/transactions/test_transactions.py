@@ -89,7 +89,7 @@ def test_transfers_become_debit_and_credit(ordinary: History) -> None:
 
 @pytest.mark.needs("transfers_become_debit_and_credit")
 def test_invalid_transfers_are_rejected(ordinary: History) -> None:
-    """Each invalid transfer ends in the rejects topic, unchanged and with a reason, and only there."""
+    """Each invalid transfer ends in the rejects topic, unchanged, with a reason, and only there."""
     expect(judge.rejected(ordinary))
 
 
@@ -138,7 +138,7 @@ def test_stops_on_sigterm(ordinary: History) -> None:
 @pytest.mark.needs("one_transaction")
 @pytest.mark.hint(2)
 def test_survives_crashes(runs: Runs) -> None:
-    """Killed before and after each step of a transaction, it still handles each transfer exactly once."""
+    """Killed before and after each step of a transaction, it handles each transfer exactly once."""
     halves = [runs[name].result() for name in CRASHES]
     found = next(filter(None, map(judge.after_a_crash, halves)), [])
     hits = [hit for history in halves for hit in history.hits]
@@ -158,7 +158,7 @@ def test_frees_readers_after_a_crash(runs: Runs) -> None:
 @pytest.mark.needs("one_transaction")
 @pytest.mark.hint(3)
 def test_zombie_leaves_no_trace(runs: Runs) -> None:
-    """An instance that hangs in a transaction and is replaced leaves no trace and exits non-zero."""
+    """An instance that hangs in a transaction and is replaced leaves no trace and exits non-0."""
     history = runs["zombie"].result()
     expect(judge.zombie(history))
 

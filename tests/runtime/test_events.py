@@ -64,11 +64,11 @@ def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     log = EventLog(path)
     log.write("first", n=1)
-    log.write("second", text="ü\n\"")
+    log.write("second", text='ü\n"')
     log.close()
     whole = path.read_bytes()
     for cut in range(1, len(whole.splitlines()[1])):
-        path.write_bytes(whole[:-cut - 1])
+        path.write_bytes(whole[: -cut - 1])
         assert [e["kind"] for e in read_events(path)] == ["first"]
     path.write_bytes(whole)
     assert [e["kind"] for e in read_events(path)] == ["first", "second"]

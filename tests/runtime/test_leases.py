@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from kafka_lab.runtime import leases as module
 from kafka_lab.runtime.leases import Leases, abandoned, kept, same_process, start_time, sweep
 from kafka_lab.runtime.paths import state_dir

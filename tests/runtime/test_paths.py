@@ -4,6 +4,7 @@ from pathlib import Path
 
 import platformdirs
 import pytest
+
 from kafka_lab.runtime import paths
 from kafka_lab.runtime.errors import LabError
 
@@ -37,9 +38,7 @@ def test_variables_override(
     assert variable in caught.value.fix
 
 
-def test_defaults_are_the_users_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_defaults_are_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("KAFKA_LAB_CACHE", "KAFKA_LAB_HOME"):
         monkeypatch.setenv(variable, "")
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda n: tmp_path / "cache" / n)
@@ -48,9 +47,7 @@ def test_defaults_are_the_users_own(
     assert paths.data_dir() == tmp_path / "data" / "kafka-lab"
 
 
-def test_scratch_falls_back_to_the_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scratch_falls_back_to_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KAFKA_LAB_SCRATCH")
     monkeypatch.setenv("KAFKA_LAB_CACHE", str(tmp_path))
     monkeypatch.setattr(paths.os, "access", lambda path, mode: False)

@@ -45,7 +45,7 @@ class Finding:
         return cls(str(raw["code"]), str(raw["message"]), dict(raw.get("data", {})))
 
 
-class Findings(AssertionError):  # noqa: N818 - it carries findings, it is not an error of the lab
+class Findings(AssertionError):
     """Raised by a check to say: the learner's program is wrong, and here is how."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:

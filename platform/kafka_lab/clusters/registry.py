@@ -33,10 +33,10 @@ class Backend(Protocol):
 def backends() -> dict[str, Backend]:
     """All backends by name, in order of preference."""
     from kafka_lab.clusters.embedded.backend import EmbeddedBackend
+    from kafka_lab.clusters.testcontainers.backend import TestcontainersBackend
 
-    embedded: Backend = EmbeddedBackend()
-    found = {embedded.name: embedded}
-    return found
+    known: list[Backend] = [TestcontainersBackend(), EmbeddedBackend()]
+    return {backend.name: backend for backend in known}
 
 
 def choose(name: str | None = None) -> Backend:

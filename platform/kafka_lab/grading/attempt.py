@@ -166,7 +166,7 @@ class _Attempt:
             build_failure = e.output
         except LabError as e:
             error = f"{e.what}\n{e.fix}".strip()
-        except Exception as e:  # noqa: BLE001 - whatever broke, it is the lab and not the learner
+        except Exception as e:
             error = f"{type(e).__name__}: {e}"
         finally:
             with held():

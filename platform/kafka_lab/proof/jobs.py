@@ -80,7 +80,7 @@ _SAID = {str: "text", list: "a list of checks", bool: "true or false"}
 
 
 def _see(path: Path, number: int, entry: dict[str, Any]) -> None:
-    """Raise ``LabError`` for the first key of an entry that is missing, unknown or of a wrong type."""
+    """Raise ``LabError`` for the first key of an entry that is missing, unknown or wrong."""
     name = f"{path}: mutant {number}" + (f" ({entry['id']})" if "id" in entry else "")
     for key, kind in _KEYS.items():
         if key not in entry and key != "also":

@@ -29,7 +29,7 @@ _COORDINATES = re.compile(f"{_PART}:{_PART}:{_PART}(?::{_PART})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class NoSuchJar(LabError):  # noqa: N818 - it is said to people in these words
+class NoSuchJar(LabError):
     """The coordinates cannot be right: the repository has no such jar, or they contradict."""
 
 

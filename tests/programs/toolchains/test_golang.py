@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from kafka_lab.programs.toolchains import golang
 from kafka_lab.programs.toolchains.base import Built
 from kafka_lab.programs.toolchains.golang import GoToolchain
