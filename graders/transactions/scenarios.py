@@ -104,8 +104,6 @@ def crashes(lab: Lab, half: int) -> History:
         # Readers get past the dead instance's transaction as soon as the new one begins work.
         stuck = {e.record.producer_epoch: e for e in _open_entries(bank)}
         if stuck and not _freed(bank, service, stuck):
-            [service], lambda stuck=stuck: not _still_open(bank, stuck), START
-        ):
             bank.history.hanging = True
             break
         if number == len(points) - 1:
