@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kafka_lab.runtime import leases as module
 from kafka_lab.runtime.leases import Leases, abandoned, kept, same_process, start_time, sweep
 from kafka_lab.runtime.paths import state_dir
 
@@ -213,12 +212,3 @@ def test_start_times(spawn: Callable[..., subprocess.Popen[str]]) -> None:
     assert own is not None
     assert same_process(os.getpid(), own)
     assert not same_process(os.getpid(), own + 0.1)
-
-
-def test_containers_are_removed_by_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[list[str]] = []
-    monkeypatch.setattr(module.subprocess, "run", lambda argv, **_: calls.append(argv))
-    leases = Leases.open()
-    leases.container("abc")
-    assert leases.clear() == 1
-    assert calls == [["docker", "rm", "-f", "-v", "abc"]]
