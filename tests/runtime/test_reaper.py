@@ -18,7 +18,8 @@ spared = subprocess.Popen(nap)
 before = descendants()
 assert before == {spared.pid}
 # A daemon: its parent ends at once, and it leads a session of its own.
-code = "import subprocess, sys; print(subprocess.Popen(%r, start_new_session=True, stdout=-3, stderr=-3).pid)" % (nap,)
+apart = "start_new_session=True, stdout=-3, stderr=-3"
+code = "import subprocess; print(subprocess.Popen(%r, %s).pid)" % (nap, apart)
 daemon = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
 assert psutil.Process(daemon).ppid() == os.getpid()
 assert daemon in descendants()
