@@ -70,7 +70,8 @@ def _prose(help_text: str) -> str:
 
 
 def _option(parameter: click.Parameter, context: click.Context) -> str:
-    if not isinstance(parameter, click.Option) or parameter.name == "help":
+    # Every command has --help; the page says so once.
+    if not isinstance(parameter, click.Option) or "--help" in parameter.opts:
         return ""
     record = parameter.get_help_record(context)
     return f"- `{record[0]}`: {record[1]}" if record else ""
