@@ -24,6 +24,8 @@ from kafka_lab.clusters.wire import WireError
 _GROUP_ID_NOT_FOUND = 69
 _TRANSACTIONAL_ID_NOT_FOUND = 105
 _PROBE = "kafka-lab-gate"
+_LOOK = 0.1
+"""Seconds between two looks at whether the brokers still run."""
 
 
 def _groups(admin: Admin) -> bool:
@@ -87,6 +89,7 @@ def pass_gate(cluster: Cluster, timeout: float) -> None:
         TimeoutError: after ``timeout`` seconds, or at once when a broker has died.
     """
     end = time.monotonic() + timeout
+    look = 0.0
     steps = [_unfenced, _groups, _transactions, _producer_ids]
     with Admin(cluster) as admin:
         while steps:
@@ -97,9 +100,13 @@ def pass_gate(cluster: Cluster, timeout: float) -> None:
             if ready:
                 steps.pop(0)
                 continue
-            dead = [b.id for b in cluster.brokers if not b.alive()]
-            if dead:
-                raise TimeoutError(f"broker {dead[0]} died while starting")
-            if time.monotonic() > end:
+            now = time.monotonic()
+            if now > look:
+                # Not each time: asking a container engine takes it as long as a request to Kafka.
+                look = now + _LOOK
+                dead = [b.id for b in cluster.brokers if not b.alive()]
+                if dead:
+                    raise TimeoutError(f"broker {dead[0]} died while starting")
+            if now > end:
                 raise TimeoutError(f"not ready after {timeout:.0f} s ({steps[0].__name__[1:]})")
             time.sleep(0.005)  # nothing announces readiness: polled, with a deadline

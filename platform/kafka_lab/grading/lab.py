@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from kafka_lab.api import Finding, Findings
 from kafka_lab.clusters.admin import Acl, Admin
-from kafka_lab.clusters.base import Cluster
+from kafka_lab.clusters.base import Broker, Cluster
 from kafka_lab.clusters.denials import Denial, denials
 from kafka_lab.clusters.logreader import LogReader
 from kafka_lab.faults.relay import DROP, Hold, Relay, Trigger
@@ -24,6 +24,7 @@ from kafka_lab.grading.job import Job, Ready
 from kafka_lab.programs.contract import environment
 from kafka_lab.programs.process import Program
 from kafka_lab.runtime import seeds
+from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.events import EventLog
 from kafka_lab.runtime.leases import Leases
 
@@ -260,7 +261,14 @@ class Lab:
 
     def lost_brokers(self) -> list[int]:
         """Ids of brokers that are gone though nobody here ended them."""
-        return [b.id for b in self.cluster.brokers if not b.meant_down and not b.alive()]
+
+        def lives(broker: Broker) -> bool:
+            try:
+                return broker.alive()
+            except LabError:  # whoever runs it does not answer
+                return False
+
+        return [b.id for b in self.cluster.brokers if not b.meant_down and not lives(b)]
 
     def _fault(self, kind: str, role: Role, request: Request, when: str) -> None:
         self.log.write(

@@ -104,15 +104,13 @@ class LabPlugin:
 
     def _judge(self, item: pytest.Item, problem: BaseException) -> None:
         lost = self._lab.lost_brokers() if self._lab is not None else []
-        if isinstance(problem, Findings) and lost:
-            # Whatever was found may be due to that: it must not count against the learner.
-            text = f"broker {lost[0]} ended, and not by the grader's hand"
-            self._report(item, Outcome.ERROR, error=f"{problem}\n{text}")
-            return
-        if isinstance(problem, Findings):
+        if isinstance(problem, Findings) and not lost:
             self._report(item, Outcome.FAILED, problem.findings + self._denied())
             return
         text = "".join(traceback.format_exception(problem))
+        if lost:
+            # Whatever was found may be due to that: it must not count against the learner.
+            text += f"broker {lost[0]} ended, and not by the grader's hand: check again"
         self._report(item, Outcome.ERROR, error=text)
 
     def _denied(self) -> tuple[Finding, ...]:

@@ -226,7 +226,7 @@ class TerminalReport:
             all_of_them = f"and {more} more; all of them: {self._one_line(again)} --json"
             self._print(Text(all_of_them, "dim"), first="  ", rest="  ")
         if check.error:
-            self._print(self._short(check.error), first="  ", rest="  ")
+            self._print(self._short(_last_words(check.error)), first="  ", rest="  ")
 
     def _finding(self, finding: Finding) -> None:
         message = self._short(finding.message)
@@ -267,6 +267,16 @@ class TerminalReport:
             self._console.print(
                 Text.assemble(rest if number else start, line) if line else Text(), soft_wrap=True
             )
+
+
+def _last_words(error: str) -> str:
+    """What a traceback ends with; the whole of it is in the attempt's folder."""
+    if "Traceback (most recent call last):" not in error:
+        return error
+    lines = error.strip().split("\n")
+    frames = [n for n, line in enumerate(lines) if line.startswith("  ")]
+    words = "\n".join(lines[frames[-1] + 1 :]) if frames else error
+    return f"{words}\nThe whole of it: kafka-lab logs names the folder, see its verdict.json"
 
 
 def _shown(value: Any) -> str:

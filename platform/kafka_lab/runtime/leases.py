@@ -170,8 +170,9 @@ def _end(raw: dict[str, Any]) -> bool:
         if raw.get("group") and alive:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
-        with contextlib.suppress(psutil.Error):
-            psutil.Process(pid).wait(5)
+        if alive:
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(pid).wait(5)
     elif raw["kind"] in ("container", "network"):
         from kafka_lab.runtime.engine import Engine  # Docker's SDK is slow to import, rarely needed
 

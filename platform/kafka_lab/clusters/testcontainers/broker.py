@@ -33,12 +33,15 @@ class ContainerBroker(Broker):
             raise LabError(f"broker {self.id} is already running")
         with trouble(f"starting broker {self.id}"):
             self.engine.api.start(self.container)
+        self.meant_down = False
         self.on_start()
 
     def kill(self) -> None:
+        self.meant_down = True
         self._end("SIGKILL", 10)
 
     def stop(self) -> None:
+        self.meant_down = True
         self._end("SIGTERM", 60)
 
     def pause(self) -> None:
