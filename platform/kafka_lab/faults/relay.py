@@ -138,6 +138,8 @@ class _Side(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        if self.link.closed:  # refused before its transport was there to be closed
+            transport.abort()
 
     def pause_writing(self) -> None:
         if self.peer and self.peer.transport:
