@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException, Producer
 
 from kafka_lab.api import Record
-from kafka_lab.clusters.admin import Acl
+from kafka_lab.clusters.admin import Acl, AdminError
 from kafka_lab.clusters.logreader import Entry, LogReader
 from transfers import Mint, Transfer
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PARTITIONS = {"transfers": 2, "debits": 2, "credits": 2, "rejects": 1}
 MOST_RESTARTS = 10
+STILL = 2.0
+"""Seconds without a change after which transfers behind the committed offset are given up."""
 POLL = 0.02
 """Seconds between two looks at the logs; seven scenarios share the harness's process."""
 
@@ -57,6 +59,48 @@ class History:
     zombie_woken: bool = False
     """The hanging instance was woken after its successor had taken over."""
     zombie_exit: int | None = None
+
+
+class _PassedOver:
+    """Whether transfers without an outcome will never have one, so that nobody waits for them.
+
+    Offsets belong to the same transaction as what they stand for. So once every transfer that
+    can be read is behind the group's committed offset, and nothing has changed for a while, those
+    without an outcome have been passed over.
+    """
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self._look = 0.0
+        self._seen: object = None
+        self._since = 0.0
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if now < self._look:
+            return False
+        self._look = now + 0.25
+        bank, topic = self._bank, self._bank.topics["transfers"]
+        try:
+            committed = bank.lab.admin().committed_offsets(
+                bank.group, {topic: PARTITIONS["transfers"]}
+            )
+        except AdminError:  # no coordinator at the moment
+            return False
+        ends = {
+            log.partition: log.visible()[-1].offset
+            for log in bank.reader.topic(topic)
+            if log.visible()
+        }
+        behind = all(committed.get((topic, p), 0) > last for p, last in ends.items())
+        state = (
+            behind,
+            committed,
+            [(log.next, len(log.open)) for log in bank.reader.logs.values()],
+        )
+        if state != self._seen:
+            self._seen, self._since = state, now
+        return behind and now - self._since > bank.lab.seconds(STILL)
 
 
 class Bank:
@@ -185,16 +229,21 @@ class Bank:
 
     def settle(self, roles: Sequence[Role], nominal: float) -> bool:
         """Wait until every transfer has its outcome, reviving services that exit meanwhile."""
-        state = {"alive": True}
+        state = {"alive": True, "complete": False}
+
+        passed_over = _PassedOver(self)
 
         def done() -> bool:
             state["alive"] = all([self.revive(r) for r in roles])
             if not state["alive"]:
                 return True
-            return self.outstanding() == 0 and not self.unhandled()
+            if self.outstanding() == 0 and not self.unhandled():
+                state["complete"] = True
+                return True
+            return passed_over()
 
-        reached = self.lab.wait(done, nominal, POLL)
-        self.history.complete = reached and state["alive"]
+        self.lab.wait(done, nominal, POLL)
+        self.history.complete = state["complete"]
         return self.history.complete
 
     def until(

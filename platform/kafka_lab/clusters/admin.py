@@ -20,6 +20,8 @@ from kafka.protocol.admin.acl import (
     CreateAclsResponse,
     DeleteAclsRequest,
     DeleteAclsResponse,
+    DescribeAclsRequest,
+    DescribeAclsResponse,
 )
 from kafka.protocol.admin.groups import DescribeGroupsRequest, DescribeGroupsResponse
 from kafka.protocol.admin.topics import CreateTopicsRequest, CreateTopicsResponse
@@ -195,7 +197,11 @@ class Admin:
     # -- rights ---------------------------------------------------------------------------
 
     def allow(self, acls: Sequence[Acl]) -> None:
-        """Add rules. Raises ``AdminError`` when the cluster refuses one."""
+        """Add rules and wait until every running broker goes by them.
+
+        Raises:
+            AdminError: when the cluster refuses one, or a broker does not take them up.
+        """
         rule = CreateAclsRequest.AclCreation
         answer = self.call(
             CreateAclsRequest(version=2, creations=[rule(**a.fields()) for a in acls]),
@@ -204,9 +210,14 @@ class Admin:
         for result in answer.results:
             if result.error_code:
                 raise AdminError(f"ACL refused: {result.error_code} {result.error_message}")
+        self._wait_for_rules(acls, there=True)
 
     def disallow(self, acls: Sequence[Acl]) -> None:
-        """Remove rules. Raises ``AdminError`` when one was not there."""
+        """Remove rules and wait until no running broker goes by them any more.
+
+        Raises:
+            AdminError: when one was not there, or a broker does not give it up.
+        """
         pattern = DeleteAclsRequest.DeleteAclsFilter
         answer = self.call(
             DeleteAclsRequest(version=2, filters=[pattern(**a.filter_fields()) for a in acls]),
@@ -215,6 +226,56 @@ class Admin:
         for acl, result in zip(acls, answer.filter_results, strict=True):
             if result.error_code or not result.matching_acls:
                 raise AdminError(f"ACL not removed: {acl}: error {result.error_code}")
+        self._wait_for_rules(acls, there=False)
+
+    def _wait_for_rules(self, acls: Sequence[Acl], there: bool) -> None:
+        # The controller answers as soon as a rule is in the metadata log; each broker takes it up
+        # later, behind whatever else it has to apply, and denies until then.
+        wanted = set(acls)
+        principals = sorted({a.principal for a in acls})
+
+        def reached(broker_id: int) -> bool:
+            seen = {rule for p in principals for rule in self.rules(p, broker_id)}
+            return wanted <= seen if there else not wanted & seen
+
+        for broker in self.cluster.brokers:
+            if broker.alive():
+                poll(
+                    lambda b=broker.id: reached(b),  # type: ignore[misc]
+                    30,
+                    f"broker {broker.id} did not take up a change of rights",
+                )
+
+    def rules(self, principal: str, broker_id: int | None = None) -> list[Acl]:
+        """The ALLOW rules of a principal, as one broker knows them."""
+        anything = 1
+        answer = self.call(
+            DescribeAclsRequest(
+                version=2,
+                resource_type_filter=anything,
+                resource_name_filter=None,
+                pattern_type_filter=anything,
+                principal_filter=f"User:{principal}",
+                host_filter=None,
+                operation=anything,
+                permission_type=int(ACLPermissionType.ALLOW),
+            ),
+            DescribeAclsResponse,
+            broker_id,
+        )
+        if answer.error_code:
+            raise AdminError(f"reading ACLs: {answer.error_code} {answer.error_message}")
+        return [
+            Acl(
+                principal,
+                ACLResourceType(resource.resource_type).name,
+                str(resource.resource_name),
+                ACLOperation(rule.operation).name,
+                resource.pattern_type == 4,
+            )
+            for resource in answer.resources
+            for rule in resource.acls
+        ]
 
     # -- groups and transactions ----------------------------------------------------------
 

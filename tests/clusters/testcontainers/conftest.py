@@ -41,7 +41,7 @@ def backend() -> TestcontainersBackend:
 @pytest.fixture(scope="session")
 def contained(backend: TestcontainersBackend, home: Path, leases: Leases) -> Iterator[Cluster]:
     """One secured broker in a container, shared: whoever stops it starts it again."""
-    yield backend.start(ClusterSpec(), (), leases)
+    return backend.start(ClusterSpec(), (), leases)
 
 
 @pytest.fixture

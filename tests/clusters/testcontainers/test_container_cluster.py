@@ -206,7 +206,7 @@ def test_brokers_that_cannot_start_are_said_with_their_log(
     before = present()
     leases = Leases.open()
     try:
-        with pytest.raises(LabError, match="num.io.threads"):
+        with pytest.raises(LabError, match=r"num\.io\.threads"):
             backend.start(ClusterSpec(broker_config={"num.io.threads": "0"}), (), leases)
         assert present() == before
     finally:
