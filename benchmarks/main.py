@@ -14,7 +14,7 @@ from kafka_lab import wiring
 from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.registry import backends
 from kafka_lab.clusters.spec import DEFAULT_VERSION, ClusterSpec
-from kafka_lab.faults.relay import Relay
+from kafka_lab.faults.relay import Relay, doors
 from kafka_lab.grading.attempt import check
 from kafka_lab.grading.sandbox_cluster import stand_up
 from kafka_lab.programs.contract import kafka_variables
@@ -79,7 +79,7 @@ def relay(runs: int) -> None:
     with Admin(cluster) as admin:
         admin.create_topics({"bench": 4})
         admin.allow([Acl("program-0", "TOPIC", "bench", "WRITE")])
-    through = Relay(standing.sockets, [b.client for b in cluster.brokers]).start()
+    through = Relay(standing.sockets, doors(cluster)).start()
     variables = kafka_variables(cluster, "program-0")
     ways = {
         "direct": cluster.harness_client_config(),

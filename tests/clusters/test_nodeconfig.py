@@ -1,39 +1,36 @@
 from __future__ import annotations
 
 import base64
+import os
 import uuid
 from pathlib import Path
 
 import pytest
 
 from kafka_lab.clusters.base import Address, Credentials
-from kafka_lab.clusters.nodeconfig import (
-    Listener,
-    Node,
-    kafka_uuid,
-    meta_properties,
-    properties,
-    render,
-)
-from kafka_lab.clusters.spec import ClusterSpec
+from kafka_lab.clusters.nodeconfig import kafka_uuid, meta_properties, properties, render
+from kafka_lab.clusters.spec import ClusterSpec, ListenerSpec
+from kafka_lab.clusters.topology import Node, Place, nodes
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def node(number: int) -> Node:
-    harness, client, relay, controller = (
-        Address("127.0.0.1", port + number) for port in (1000, 2000, 3000, 4000)
-    )
-    listeners = [Listener("HARNESS", harness, harness), Listener("CLIENT", client, relay)]
-    if number == 1:
-        listeners.insert(0, Listener("CONTROLLER", controller, None))
-    return Node(number, number == 1, listeners, "HARNESS", "1@127.0.0.1:4001", f"/data/{number}")
+def node(spec: ClusterSpec, number: int) -> Node:
+    bases = {"HARNESS": 1000, "CLIENT": 2000, "CONTROLLER": 4000, "INTERNAL": 5000}
+
+    def ground(broker: int, listener: str) -> Place:
+        place = Address("127.0.0.1", bases.get(listener, 6000) + broker)
+        return Place(place, place)
+
+    relay_ports = [3000 + n for n in range(1, spec.sockets + 1)]
+    every = nodes(spec, relay_ports, ground, lambda n: [f"/data/{n}"], lambda n: "/pki")
+    return next(n for n in every if n.id == number)
 
 
 def written(spec: ClusterSpec, number: int) -> str:
     """As the backend writes it, with a fresh cluster's secrets masked."""
     credentials = Credentials.fresh()
-    text = render(properties(spec, node(number), credentials))
+    text = render(properties(spec, node(spec, number), credentials))
     for secret in credentials.passwords.values():
         text = text.replace(secret, "***")
     return text
@@ -47,10 +44,26 @@ def written(spec: ClusterSpec, number: int) -> str:
         ("three-secured-controller", ClusterSpec(3), 1),
         ("three-secured-broker", ClusterSpec(3), 2),
         ("three-plain-broker", ClusterSpec(3, secured=False), 3),
+        ("separate-controller", ClusterSpec(2, controllers=3, separate=True), 4),
+        (
+            "one-with-tls",
+            ClusterSpec(
+                racks=("a",),
+                listeners=(
+                    ListenerSpec("MUTUAL", "SSL", client_auth="required"),
+                    ListenerSpec("TOKENS", "SASL_SSL", ("SCRAM-SHA-512", "OAUTHBEARER")),
+                ),
+                internal=ListenerSpec("INTERNAL", "SSL", client_auth="required"),
+            ),
+            1,
+        ),
     ],
 )
 def test_golden(name: str, spec: ClusterSpec, number: int) -> None:
-    assert written(spec, number) == (GOLDEN / f"{name}.properties").read_text()
+    golden = GOLDEN / f"{name}.properties"
+    if os.environ.get("KAFKA_LAB_GOLDEN") == "1":
+        golden.write_text(written(spec, number))
+    assert written(spec, number) == golden.read_text()
 
 
 def test_secrets_are_fresh_and_masked_in_reprs() -> None:
@@ -63,13 +76,13 @@ def test_secrets_are_fresh_and_masked_in_reprs() -> None:
 
 def test_a_specs_own_properties_win() -> None:
     spec = ClusterSpec(broker_config={"num.io.threads": "9", "message.max.bytes": "77"})
-    found = properties(spec, node(1), Credentials.fresh())
+    found = properties(spec, node(spec, 1), Credentials.fresh())
     assert found["num.io.threads"] == "9"
     assert found["message.max.bytes"] == "77"
 
 
 def test_a_program_is_never_a_super_user() -> None:
-    found = properties(ClusterSpec(), node(1), Credentials.fresh())
+    found = properties(ClusterSpec(), node(ClusterSpec(), 1), Credentials.fresh())
     assert found["super.users"] == "User:broker;User:harness"
     assert found["allow.everyone.if.no.acl.found"] == "false"
 

@@ -33,7 +33,7 @@ def run_command(target: str | None, backend: str | None) -> int:
     """
     from kafka_lab.exercises.samples import Traffic, read_samples
     from kafka_lab.exercises.scratch import PARTITIONS, prepare_topics, topic_of
-    from kafka_lab.faults.relay import Relay
+    from kafka_lab.faults.relay import Relay, doors
     from kafka_lab.grading.sandbox_cluster import stand_up
     from kafka_lab.programs.contract import environment
 
@@ -51,7 +51,7 @@ def run_command(target: str | None, backend: str | None) -> int:
     link_editor(workspace.folder, built)
     standing = stand_up(choose(backend), ClusterSpec(), _note)
     try:
-        relay = Relay(standing.sockets, [b.client for b in standing.cluster.brokers]).start()
+        relay = Relay(standing.sockets, doors(standing.cluster)).start()
         folder = Path(tempfile.mkdtemp(prefix="kafka-lab-run-"))
         standing.leases.tree(folder)
         variables = prepare_topics(standing.cluster, exercise.manifest, "program-0")

@@ -6,6 +6,7 @@ that preparing an exercise's topics and rights costs milliseconds.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,12 @@ from kafka.protocol.admin.acl import (
     DescribeAclsRequest,
     DescribeAclsResponse,
 )
+from kafka.protocol.admin.cluster import (
+    DescribeQuorumRequest,
+    DescribeQuorumResponse,
+    UpdateFeaturesRequest,
+    UpdateFeaturesResponse,
+)
 from kafka.protocol.admin.groups import DescribeGroupsRequest, DescribeGroupsResponse
 from kafka.protocol.admin.topics import CreateTopicsRequest, CreateTopicsResponse
 from kafka.protocol.admin.transactions import (
@@ -35,7 +42,10 @@ from kafka.protocol.consumer.group import (
     OffsetFetchRequest,
     OffsetFetchResponse,
 )
+from kafka.protocol.consumer.offsets import ListOffsetsRequest, ListOffsetsResponse
 from kafka.protocol.metadata import (
+    ApiVersionsRequest,
+    ApiVersionsResponse,
     FindCoordinatorRequest,
     FindCoordinatorResponse,
     MetadataRequest,
@@ -109,20 +119,32 @@ class Admin:
         self._wires.clear()
 
     def call(self, request: Any, response: Any, broker_id: int | None = None) -> Any:
-        """One request to one broker (the first, if none is named); reconnects once.
+        """One request to one broker, or, if none is named, to the first that answers.
 
         Raises:
-            WireError: when the broker is not reachable.
+            WireError: when the broker is not reachable; it is connected to again once.
         """
-        chosen = self.cluster.brokers[0].id if broker_id is None else broker_id
+        if broker_id is not None:
+            return self._ask(broker_id, request, response)
+        candidates = [b.id for b in self.cluster.running()]
+        for candidate in candidates[:-1]:
+            with contextlib.suppress(WireError):
+                return self._ask(candidate, request, response)
+        if not candidates:
+            raise WireError("no broker of the cluster runs")
+        return self._ask(candidates[-1], request, response)
+
+    def _ask(self, broker_id: int, request: Any, response: Any) -> Any:
         for last in (False, True):
             try:
-                wire = self._wires.get(chosen)
+                wire = self._wires.get(broker_id)
                 if wire is None:
-                    wire = self._wires[chosen] = self.cluster.wire(self.cluster.broker(chosen))
+                    wire = self._wires[broker_id] = self.cluster.wire(
+                        self.cluster.broker(broker_id)
+                    )
                 return wire.call(request, response)
             except WireError:
-                stale = self._wires.pop(chosen, None)
+                stale = self._wires.pop(broker_id, None)
                 if stale:
                     stale.close()
                 if last:
@@ -144,7 +166,8 @@ class Admin:
         Raises:
             AdminError: when the cluster refuses one.
         """
-        factor = replication_factor or min(3, self.cluster.spec.brokers)
+        spec = self.cluster.spec
+        factor = replication_factor or min(3, spec.brokers - spec.later)
         topic_type = CreateTopicsRequest.CreatableTopic
         config_type = topic_type.CreatableTopicConfig
         wanted = [
@@ -172,6 +195,21 @@ class Admin:
 
     def leaders(self, topic: str) -> dict[int, int]:
         """Partition → leader's node id; partitions without a leader are left out."""
+        return {
+            p.partition_index: p.leader_id
+            for p in self._partitions(topic)
+            if not p.error_code and p.leader_id >= 0
+        }
+
+    def replicas(self, topic: str) -> dict[int, list[int]]:
+        """Partition → its replicas' node ids, the preferred leader first."""
+        return {p.partition_index: list(p.replica_nodes) for p in self._partitions(topic)}
+
+    def in_sync(self, topic: str) -> dict[int, list[int]]:
+        """Partition → node ids of the replicas that are in sync."""
+        return {p.partition_index: list(p.isr_nodes) for p in self._partitions(topic)}
+
+    def _partitions(self, topic: str) -> list[Any]:
         answer = self.call(
             MetadataRequest(
                 version=5,
@@ -180,12 +218,81 @@ class Admin:
             ),
             MetadataResponse,
         )
-        found = {}
-        for t in answer.topics:
-            for p in t.partitions:
-                if not p.error_code and p.leader_id >= 0:
-                    found[p.partition_index] = p.leader_id
-        return found
+        return [p for t in answer.topics for p in t.partitions]
+
+    def local_start(self, topic: str, partition: int) -> int:
+        """The first offset in the leader's local log: earlier ones are in remote storage only
+        (KIP-405, ListOffsets with timestamp -4)."""
+        wanted = ListOffsetsRequest.ListOffsetsTopic
+        answer = self.call(
+            ListOffsetsRequest(
+                version=8,
+                replica_id=-1,
+                isolation_level=0,
+                topics=[
+                    wanted(
+                        name=topic,
+                        partitions=[
+                            wanted.ListOffsetsPartition(
+                                partition_index=partition, current_leader_epoch=-1, timestamp=-4
+                            )
+                        ],
+                    )
+                ],
+            ),
+            ListOffsetsResponse,
+            self.leaders(topic)[partition],
+        )
+        return int(answer.topics[0].partitions[0].offset)
+
+    # -- the quorum and its features ------------------------------------------------------
+
+    def quorum_leader(self) -> int:
+        """Node id of the active controller, as a broker knows it; -1 if it knows none."""
+        wanted = DescribeQuorumRequest.TopicData
+        answer = self.call(
+            DescribeQuorumRequest(
+                version=1,
+                topics=[
+                    wanted(
+                        topic_name="__cluster_metadata",
+                        partitions=[wanted.PartitionData(partition_index=0)],
+                    )
+                ],
+            ),
+            DescribeQuorumResponse,
+        )
+        if answer.error_code or not answer.topics:
+            return -1
+        return int(answer.topics[0].partitions[0].leader_id)
+
+    def finalized(self, feature: str) -> int:
+        """The finalized level of a feature (KIP-584); 0 when it has none."""
+        answer = self.call(
+            ApiVersionsRequest(
+                version=3, client_software_name="kafka-lab", client_software_version="1"
+            ),
+            ApiVersionsResponse,
+        )
+        levels = {f.name: f.max_version_level for f in answer.finalized_features or ()}
+        return int(levels.get(feature, 0))
+
+    def raise_feature(self, feature: str, level: int) -> None:
+        """Finalize a feature at a higher level. Raises ``AdminError`` when it is refused."""
+        update = UpdateFeaturesRequest.FeatureUpdateKey
+        answer = self.call(
+            UpdateFeaturesRequest(
+                version=1,
+                timeout_ms=10_000,
+                feature_updates=[update(feature=feature, max_version_level=level, upgrade_type=1)],
+                validate_only=False,
+            ),
+            UpdateFeaturesResponse,
+        )
+        problems = [answer, *answer.results]
+        for problem in problems:
+            if problem.error_code:
+                raise AdminError(f"{feature} {level}: {problem.error_message}")
 
     def wait_for_leaders(self, topic: str, partitions: int, timeout: float = 10.0) -> None:
         poll(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,12 +49,19 @@ class Broker(ABC):
 
     id: int
     harness: Address
-    """Where the harness reaches it directly."""
-    client: Address
-    """Where the relay forwards programs' connections to."""
+    """Where the harness reaches it directly; a controller of its own has no such address."""
+    doors: Mapping[str, Address]
+    """Where the relay forwards programs' connections to, by the listener's name."""
+    metrics: Address | None = None
+    """Where its exporter serves ``/metrics``, if the spec asks for one."""
     meant_down: bool = False
     """Set from the beginning of ``kill`` or ``stop`` until ``start`` has begun a new process:
     a broker that is gone without it died by accident, or by somebody else's hand."""
+
+    @property
+    def client(self) -> Address:
+        """Where the relay forwards connections to the first listener for programs."""
+        return next(iter(self.doors.values()))
 
     @abstractmethod
     def kill(self) -> None: ...
@@ -63,7 +70,12 @@ class Broker(ABC):
     def stop(self) -> None: ...
 
     @abstractmethod
-    def start(self) -> None: ...
+    def start(self, version: str | None = None) -> None:
+        """Start it, with another Kafka version if one is named, and wait until it serves.
+
+        Raises:
+            LabError: when it runs already, or this version is not among the spec's ``upgrades``.
+        """
 
     @abstractmethod
     def pause(self) -> None: ...
@@ -73,6 +85,14 @@ class Broker(ABC):
 
     @abstractmethod
     def alive(self) -> bool: ...
+
+    @abstractmethod
+    def fail_log_dir(self, index: int) -> None:
+        """Take a log directory (from 0) away from the running broker, as a dying disk does.
+
+        The broker notices at its next write there and goes on with the others (KIP-112).
+        Raises ``LabError`` when the spec has no second one.
+        """
 
     @abstractmethod
     def log_text(self) -> str:
@@ -85,7 +105,13 @@ class Broker(ABC):
 
 @dataclass
 class Cluster:
-    """A running cluster. ``relay_ports`` are the advertised ports of the client listeners."""
+    """A running cluster.
+
+    ``relay_ports`` are the advertised ports of the listeners for programs, listener by listener
+    in broker order (``topology.relay_port``); empty where no relay stands before it.
+    ``controllers`` are the nodes that are controllers only. ``pki`` is the folder of its
+    certificates and keys, empty where no listener has TLS or OAUTHBEARER.
+    """
 
     backend: str
     spec: ClusterSpec
@@ -93,11 +119,38 @@ class Cluster:
     credentials: Credentials
     brokers: Sequence[Broker]
     relay_ports: Sequence[int]
+    controllers: Sequence[Broker] = ()
+    pki: str = ""
+
+    @property
+    def nodes(self) -> list[Broker]:
+        """Every process of the cluster."""
+        return [*self.brokers, *self.controllers]
+
+    def running(self) -> list[Broker]:
+        """The brokers that nobody has ended and that are not to come later."""
+        return [b for b in self.brokers if not b.meant_down]
 
     @property
     def program_bootstrap(self) -> str:
         """``bootstrap.servers`` for a program: the relay's addresses."""
-        return ",".join(f"127.0.0.1:{port}" for port in self.relay_ports)
+        return self.bootstrap(self.spec.doors[0].name)
+
+    def bootstrap(self, listener: str) -> str:
+        """``bootstrap.servers`` of a listener for programs.
+
+        Raises:
+            KeyError: when there is no such listener.
+        """
+        names = [door.name for door in self.spec.doors]
+        if listener not in names:
+            raise KeyError(listener)
+        if not self.relay_ports:
+            return ",".join(str(b.doors[listener]) for b in self.brokers)
+        first = names.index(listener) * self.spec.brokers
+        return ",".join(
+            f"127.0.0.1:{port}" for port in self.relay_ports[first : first + self.spec.brokers]
+        )
 
     @property
     def harness_bootstrap(self) -> str:
@@ -105,8 +158,12 @@ class Cluster:
         return ",".join(str(b.harness) for b in self.brokers)
 
     def broker(self, broker_id: int) -> Broker:
-        """The broker with this node id (from 1). Raises ``KeyError`` if there is none."""
-        for broker in self.brokers:
+        """The node with this id: a broker's from 1, a separate controller's after them.
+
+        Raises:
+            KeyError: when there is none.
+        """
+        for broker in self.nodes:
             if broker.id == broker_id:
                 return broker
         raise KeyError(broker_id)
@@ -143,4 +200,6 @@ class Cluster:
             "passwords": self.credentials.passwords,
             "relay_ports": list(self.relay_ports),
             "brokers": [b.handle() for b in self.brokers],
+            "controllers": [b.handle() for b in self.controllers],
+            "pki": self.pki,
         }

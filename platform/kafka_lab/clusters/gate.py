@@ -64,7 +64,7 @@ def _producer_ids(admin: Admin) -> bool:
             broker.id,
         ).error_code
         == 0
-        for broker in admin.cluster.brokers
+        for broker in admin.cluster.running()
     )
 
 
@@ -75,9 +75,9 @@ def _unfenced(admin: Admin) -> bool:
     librdkafka does not always recover (its issue 5511).
     """
     request = MetadataRequest(version=5, topics=[], allow_auto_topic_creation=False)
-    every = {broker.id for broker in admin.cluster.brokers}
+    every = {broker.id for broker in admin.cluster.running()}
     return all(
-        {b.node_id for b in admin.call(request, MetadataResponse, node).brokers} == every
+        {b.node_id for b in admin.call(request, MetadataResponse, node).brokers} >= every
         for node in every
     )
 
@@ -104,7 +104,7 @@ def pass_gate(cluster: Cluster, timeout: float) -> None:
             if now > look:
                 # Not each time: asking a container engine takes it as long as a request to Kafka.
                 look = now + _LOOK
-                dead = [b.id for b in cluster.brokers if not b.alive()]
+                dead = [b.id for b in cluster.nodes if not b.meant_down and not b.alive()]
                 if dead:
                     raise TimeoutError(f"broker {dead[0]} died while starting")
             if now > end:

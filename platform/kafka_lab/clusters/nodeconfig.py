@@ -1,4 +1,4 @@
-"""The properties of one broker: the same for every backend.
+"""The properties of one node: the same for every backend.
 
 Values follow "Broker Configs" of the Kafka documentation; the ones that differ from its
 defaults either make a small cluster start quickly, or make it strict.
@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from kafka_lab.clusters.base import BROKER, HARNESS, Address, Credentials
-from kafka_lab.clusters.spec import ClusterSpec
+from kafka_lab.clusters.base import BROKER, HARNESS, Credentials
+from kafka_lab.clusters.spec import ClusterSpec, ListenerSpec
+from kafka_lab.clusters.topology import Node
 
-_PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
+_SECURITY = "org.apache.kafka.common.security"
+_LOGIN_MODULES = {
+    "PLAIN": f"{_SECURITY}.plain.PlainLoginModule",
+    "SCRAM-SHA-256": f"{_SECURITY}.scram.ScramLoginModule",
+    "SCRAM-SHA-512": f"{_SECURITY}.scram.ScramLoginModule",
+    "OAUTHBEARER": f"{_SECURITY}.oauthbearer.OAuthBearerLoginModule",
+}
+BROKER_NAME = "CN=broker"
+"""Distinguished name of every broker's certificate, hence its principal on a TLS listener."""
+AUDIENCE = "kafka-lab"
+"""The audience that tokens of OAUTHBEARER must be made for."""
 
 
 def kafka_uuid() -> str:
@@ -22,62 +32,95 @@ def kafka_uuid() -> str:
     return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
-@dataclass(frozen=True)
-class Listener:
-    """Where a listener binds and what it tells clients to connect to."""
-
-    name: str
-    bind: Address
-    advertised: Address | None
-    """``None`` for the controller's listener, which is not advertised."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """One node's place in its cluster."""
-
-    id: int
-    controller: bool
-    listeners: Sequence[Listener]
-    inter_broker: str
-    """Name of the listener over which brokers talk to each other."""
-    voters: str
-    """``controller.quorum.voters``: ``id@host:port``."""
-    data: str
-    """The log directory, as the broker process sees it."""
-
-
 def meta_properties(cluster_id: str, node_id: int) -> str:
     """The file that ``kafka-storage format`` would write into a log directory."""
     return f"version=1\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={kafka_uuid()}\n"
 
 
-def _jaas(listener: Listener, credentials: Credentials) -> str:
+def _jaas(mechanism: str, credentials: Credentials) -> str:
+    module = _LOGIN_MODULES[mechanism]
+    if mechanism == "OAUTHBEARER":
+        return f"{module} required;"
+    own = f'username="{BROKER}" password="{credentials.passwords[BROKER]}"'
+    if mechanism != "PLAIN":  # SCRAM's users live in the cluster's metadata (KIP-554)
+        return f"{module} required {own};"
     users = credentials.passwords.items()
     entries = " ".join(f'user_{user}="{password}"' for user, password in users)
-    own = f'username="{BROKER}" password="{credentials.passwords[BROKER]}"'
-    return f"{_PLAIN} required {own} {entries};"
+    return f"{module} required {own} {entries};"
+
+
+def _listener(spec: ListenerSpec, node: Node, credentials: Credentials) -> dict[str, str]:
+    """What a listener needs beside its place."""
+    prefix = f"listener.name.{spec.name.lower()}"
+    config: dict[str, str] = {}
+    if spec.sasl:
+        if spec.mechanisms != ("PLAIN",):
+            config[f"{prefix}.sasl.enabled.mechanisms"] = ",".join(spec.mechanisms)
+        for mechanism in spec.mechanisms:
+            key = f"{prefix}.{mechanism.lower()}"
+            config[f"{key}.sasl.jaas.config"] = _jaas(mechanism, credentials)
+            if mechanism == "OAUTHBEARER":
+                handler = f"{_SECURITY}.oauthbearer.OAuthBearerValidatorCallbackHandler"
+                config |= {
+                    f"{key}.sasl.server.callback.handler.class": handler,
+                    f"{key}.sasl.oauthbearer.jwks.endpoint.url": f"file://{node.pki}/jwks.json",
+                    f"{key}.sasl.oauthbearer.expected.audience": AUDIENCE,
+                }
+    if spec.tls:
+        config |= {
+            f"{prefix}.ssl.keystore.type": "PEM",
+            f"{prefix}.ssl.keystore.location": f"{node.pki}/broker.pem",
+            f"{prefix}.ssl.truststore.type": "PEM",
+            f"{prefix}.ssl.truststore.location": f"{node.pki}/ca.pem",
+            f"{prefix}.ssl.client.auth": spec.client_auth,
+        }
+    return config
+
+
+def _tiered(spec: ClusterSpec, node: Node, credentials: Credentials) -> dict[str, str]:
+    """Tiered storage (KIP-405) with the remote storage manager of Kafka's own tests."""
+    client = "rlmm.config.remote.log.metadata.common.client"
+    config = {
+        "remote.log.storage.system.enable": "true",
+        "remote.log.storage.manager.class.name": (
+            "org.apache.kafka.server.log.remote.storage.LocalTieredStorage"
+        ),
+        "rsm.config.dir": f"{node.data[0]}/../remote",
+        "remote.log.metadata.manager.listener.name": node.inter_broker,
+        "rlmm.config.remote.log.metadata.topic.num.partitions": "1",
+        "rlmm.config.remote.log.metadata.topic.replication.factor": str(min(3, spec.brokers)),
+        "remote.log.manager.task.interval.ms": "500",
+        "log.retention.check.interval.ms": "500",
+        "log.initial.task.delay.ms": "500",
+    }
+    between = spec.harness if node.inter_broker == "HARNESS" else spec.between
+    if between.sasl:
+        mechanism = between.mechanisms[0]
+        config |= {
+            f"{client}.sasl.mechanism": mechanism,
+            f"{client}.sasl.jaas.config": _jaas(mechanism, credentials),
+        }
+    return config
 
 
 def properties(spec: ClusterSpec, node: Node, credentials: Credentials) -> dict[str, str]:
     """``server.properties`` of one node."""
-    replicas = str(min(3, spec.brokers))
-    quorum = "1" if spec.brokers < 3 else "2"
-    protocol = "SASL_PLAINTEXT" if spec.secured else "PLAINTEXT"
-    advertised = [x for x in node.listeners if x.advertised]
+    at_start = spec.brokers - spec.later
+    replicas = str(min(3, at_start))
+    quorum = "1" if at_start < 3 else "2"
+    protocols = {x.name: x.spec.protocol for x in node.listeners}
+    protocols.setdefault("CONTROLLER", "SASL_PLAINTEXT" if spec.secured else "PLAINTEXT")
+    roles = [
+        role for role, has in (("broker", node.broker), ("controller", node.controller)) if has
+    ]
     config = {
-        "process.roles": "broker,controller" if node.controller else "broker",
+        "process.roles": ",".join(roles),
         "node.id": str(node.id),
         "controller.quorum.voters": node.voters,
         "controller.listener.names": "CONTROLLER",
         "listeners": ",".join(f"{x.name}://{x.bind}" for x in node.listeners),
-        "advertised.listeners": ",".join(f"{x.name}://{x.advertised}" for x in advertised),
-        "listener.security.protocol.map": ",".join(
-            f"{name}:{protocol}"
-            for name in dict.fromkeys(["CONTROLLER", *(x.name for x in node.listeners)])
-        ),
-        "inter.broker.listener.name": node.inter_broker,
-        "log.dirs": node.data,
+        "listener.security.protocol.map": ",".join(f"{n}:{p}" for n, p in protocols.items()),
+        "log.dirs": ",".join(node.data),
         "auto.create.topics.enable": "false",
         "num.partitions": "1",
         "default.replication.factor": replicas,
@@ -109,27 +152,51 @@ def properties(spec: ClusterSpec, node: Node, credentials: Credentials) -> dict[
         "broker.session.timeout.ms": "2000",
         "broker.heartbeat.interval.ms": "100",
     }
+    if node.broker:
+        advertised = [x for x in node.listeners if x.advertised]
+        config |= {
+            "advertised.listeners": ",".join(f"{x.name}://{x.advertised}" for x in advertised),
+            "inter.broker.listener.name": node.inter_broker,
+        }
     if spec.brokers == 1:
         config["controlled.shutdown.enable"] = "false"
     else:
         config |= {"replica.fetch.backoff.ms": "50", "replica.fetch.wait.max.ms": "100"}
+    if spec.controllers > 1:
+        # As for brokers: a killed leader of the quorum is followed within about a second.
+        config |= {
+            "controller.quorum.election.timeout.ms": "500",
+            "controller.quorum.election.backoff.max.ms": "300",
+            "controller.quorum.fetch.timeout.ms": "1000",
+        }
+    if node.rack:
+        config["broker.rack"] = node.rack
+    if spec.log_dirs > 1:
+        # How soon a directory that has gone offline is noticed.
+        config["replica.high.watermark.checkpoint.interval.ms"] = "500"
+    if spec.jmx:
+        config["metric.reporters"] = "org.apache.kafka.common.metrics.JmxReporter"
     if spec.secured:
+        supers = [f"User:{BROKER}", f"User:{HARNESS}"]
+        if spec.tls:
+            supers.insert(0, f"User:{BROKER_NAME}")
+        between = spec.between if node.inter_broker == "INTERNAL" else spec.harness
         config |= {
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "super.users": f"User:{BROKER};User:{HARNESS}",
+            "super.users": ";".join(supers),
             "allow.everyone.if.no.acl.found": "false",
             "sasl.enabled.mechanisms": "PLAIN",
-            "sasl.mechanism.inter.broker.protocol": "PLAIN",
+            "sasl.mechanism.inter.broker.protocol": between.mechanisms[0],
             "sasl.mechanism.controller.protocol": "PLAIN",
         }
-        names = {x.name: x for x in node.listeners}
-        # A broker that is no controller still needs credentials to talk to the controller.
-        names.setdefault("CONTROLLER", Listener("CONTROLLER", Address("", 0), None))
-        for name, listener in names.items():
-            config[f"listener.name.{name.lower()}.plain.sasl.jaas.config"] = _jaas(
-                listener, credentials
-            )
-    return config | dict(spec.broker_config)
+    every = {x.name: x.spec for x in node.listeners}
+    # A broker that is no controller still needs credentials to talk to the controller.
+    every.setdefault("CONTROLLER", ListenerSpec("CONTROLLER", protocols["CONTROLLER"]))
+    for listener in every.values():
+        config |= _listener(listener, node, credentials)
+    if spec.tiered and node.broker:
+        config |= _tiered(spec, node, credentials)
+    return config | dict(spec.broker_config) | dict(spec.node_config.get(node.id, {}))
 
 
 def render(config: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from kafka_lab.clusters.base import Address
+from kafka_lab.clusters.base import Address, Cluster
 from kafka_lab.faults.requests import (
     QUIET,
     Request,
@@ -100,12 +100,45 @@ class Trigger:
         self.cancelled = True
 
 
+@dataclass(frozen=True)
+class Door:
+    """Where one listening socket leads. What passes an ``opaque`` one (TLS) is not looked at."""
+
+    target: Address
+    broker: int
+    listener: str = "CLIENT"
+    opaque: bool = False
+
+
+def doors(cluster: Cluster) -> list[Door]:
+    """The doors of a cluster, in the order of its relay ports."""
+    return [
+        Door(broker.doors[kind.name], broker.id, kind.name, kind.tls)
+        for kind in cluster.spec.doors
+        for broker in cluster.brokers
+    ]
+
+
+@dataclass
+class Shape:
+    """What a link to a broker is like: ``delay`` in seconds each way, ``rate`` in bytes a second
+    each way (0: as fast as it goes)."""
+
+    delay: float = 0.0
+    rate: float = 0.0
+
+
+_QUEUED = 256 << 10
+"""Bytes on a shaped link after which its sender has to wait."""
+
+
 class _Link:
     """One program connection and its twin to the broker."""
 
-    def __init__(self, relay: Relay, broker: int) -> None:
+    def __init__(self, relay: Relay, door: Door) -> None:
         self.relay = relay
-        self.broker = broker
+        self.door = door
+        self.broker = door.broker
         relay.accepted += 1
         self.number = relay.accepted
         self.principal = ""
@@ -134,6 +167,9 @@ class _Side(asyncio.Protocol):
         self.passing = 0
         self.held: Hold | None = None
         self.held_frame = b""
+        self.free_at = 0.0
+        self.due = 0.0
+        self.queued = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -154,17 +190,50 @@ class _Side(asyncio.Protocol):
         self.link.close()
 
     def data_received(self, data: bytes) -> None:
+        if self.link.door.opaque and self.held is None:
+            self._forward(data)
+            return
         self.buffer += data
         if self.held is None:
             self._drain()
 
     def _forward(self, data: bytes | bytearray | memoryview) -> None:
+        shape = self.link.relay.shapes.get(self.link.broker)
+        if shape is None and not self.queued:
+            if self.peer and self.peer.transport:
+                self.peer.transport.write(data)
+            return
+        self._later(bytes(data), shape or Shape())
+
+    def _later(self, data: bytes, shape: Shape) -> None:
+        """Deliver when the link's delay and bandwidth let it; never before what went ahead."""
+        loop = self.link.relay.loop
+        now = loop.time()
+        sent = max(now, self.free_at) + (len(data) / shape.rate if shape.rate else 0.0)
+        self.free_at = sent
+        self.queued += len(data)
+        if self.queued > _QUEUED and self.transport:
+            self.transport.pause_reading()
+        # One after the other even if a delay was shortened in between.
+        self.due = max(sent + shape.delay, self.due)
+        loop.call_at(self.due, self._deliver, data)
+
+    def _deliver(self, data: bytes) -> None:
+        self.queued -= len(data)
+        if self.link.closed:
+            return
         if self.peer and self.peer.transport:
             self.peer.transport.write(data)
+        if self.queued <= _QUEUED and self.transport and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _drain(self) -> None:
         """Hand on every whole frame in the buffer."""
         buffer, at = self.buffer, 0
+        if self.link.door.opaque and self.held is None:
+            self._forward(bytes(buffer))
+            buffer.clear()
+            return
         # What is behind a frame that closed the link is lost with it.
         while self.held is None and not self.link.closed:
             have = len(buffer) - at
@@ -258,19 +327,22 @@ class _Side(asyncio.Protocol):
 class Relay:
     """Relays every broker's client listener.
 
-    ``sockets[i]`` is already listening and belongs to broker i+1, which is reached at
-    ``targets[i]``. ``history`` keeps every request in the order seen, but for fetches and
-    heartbeats.
+    ``sockets[i]`` is already listening and leads to ``targets[i]``: a door, or an address, which
+    stands for the first listener of broker i+1. ``history`` keeps every request in the order
+    seen, but for fetches and heartbeats.
     """
 
     def __init__(
         self,
         sockets: Sequence[socket.socket],
-        targets: Sequence[Address],
+        targets: Sequence[Door | Address],
         log: EventLog | None = None,
     ) -> None:
         self._sockets = list(sockets)
-        self._targets = list(targets)
+        self._doors = [
+            d if isinstance(d, Door) else Door(d, number) for number, d in enumerate(targets, 1)
+        ]
+        self.shapes: dict[int, Shape] = {}
         self._log = log
         self.loop = asyncio.new_event_loop()
         self.links: set[_Link] = set()
@@ -295,10 +367,9 @@ class Relay:
         asyncio.set_event_loop(self.loop)
         servers = []
         for number, server_socket in enumerate(self._sockets):
-            link_to = self._targets[number]
 
-            def accept(broker: int = number + 1, target: Address = link_to) -> _Side:
-                return self._accept(broker, target)
+            def accept(door: Door = self._doors[number]) -> _Side:
+                return self._accept(door)
 
             servers.append(
                 self.loop.run_until_complete(self.loop.create_server(accept, sock=server_socket))
@@ -318,14 +389,14 @@ class Relay:
                 self.loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
             self.loop.close()
 
-    def _accept(self, broker: int, target: Address) -> _Side:
-        link = _Link(self, broker)
+    def _accept(self, door: Door) -> _Side:
+        link = _Link(self, door)
         self.links.add(link)
         link.up = _Side(link, from_program=True)
         # Nothing is drained before the twin is connected.
         waiting = Hold()
         link.up.held = waiting
-        self.loop.create_task(self._connect(link, target))
+        self.loop.create_task(self._connect(link, door.target))
         return link.up
 
     async def _connect(self, link: _Link, target: Address) -> None:
@@ -421,6 +492,25 @@ class Relay:
                     link.close()
 
         self.loop.call_soon_threadsafe(act)
+
+    def shape(self, broker: int, delay: float = 0.0, rate: float = 0.0) -> None:
+        """Slow the links between programs and a broker, those that are open too.
+
+        ``delay``: seconds that every byte takes longer, in each direction. ``rate``: bytes a
+        second that a connection carries in each direction. Both 0: as fast as it goes again;
+        what is on its way arrives as it was to.
+        """
+        slow = delay > 0 or rate > 0
+
+        def act() -> None:
+            if slow:
+                self.shapes[broker] = Shape(delay, rate)
+            else:
+                self.shapes.pop(broker, None)
+
+        self.loop.call_soon_threadsafe(act)
+        if self._log is not None:
+            self._log.write("fault", fault="link", broker=broker, delay=delay, rate=rate)
 
     def cut(self, principal: str) -> None:
         """Close all connections of a principal, now."""

@@ -196,7 +196,7 @@ class _Attempt:
             request.spec.version, lambda what, n, of: self.hear.stage(f"{what} ({n}/{of})")
         )
         spare = request.spare
-        count = request.spec.brokers
+        count = request.spec.sockets
         sockets = spare.sockets if spare else [listening_socket() for _ in range(count)]
         ports = [s.getsockname()[1] for s in sockets]
         read_end, write_end = os.pipe()
@@ -393,7 +393,7 @@ class _Attempt:
         )
 
     def _keep_logs(self, cluster: Cluster) -> None:
-        for broker in cluster.brokers:
+        for broker in cluster.nodes:
             with contextlib.suppress(OSError, LabError):
                 (self.folder / f"broker-{broker.id}.log").write_text(broker.log_text())
 

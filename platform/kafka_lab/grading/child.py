@@ -52,7 +52,7 @@ def main() -> None:
 
     import pytest
 
-    from kafka_lab.faults.relay import Relay
+    from kafka_lab.faults.relay import Relay, doors
     from kafka_lab.grading.lab import Lab
     from kafka_lab.grading.plugin import LabPlugin
     from kafka_lab.runtime.events import EventLog
@@ -70,7 +70,7 @@ def main() -> None:
         handle = standby.ready.cluster
         cluster = choose(handle["backend"]).attach(handle, leases)
         sockets = [socket.socket(fileno=fd) for fd in job.relay_fds]
-        relay = Relay(sockets, [b.client for b in cluster.brokers], log).start()
+        relay = Relay(sockets, doors(cluster), log).start()
         relays.append(relay)
         standby.lab = Lab(job, standby.ready, cluster, relay, leases, log)
         return standby.lab  # type: ignore[no-any-return]

@@ -268,7 +268,7 @@ class Lab:
             except LabError:  # whoever runs it does not answer
                 return False
 
-        return [b.id for b in self.cluster.brokers if not b.meant_down and not lives(b)]
+        return [b.id for b in self.cluster.nodes if not b.meant_down and not lives(b)]
 
     def _fault(self, kind: str, role: Role, request: Request, when: str) -> None:
         self.log.write(

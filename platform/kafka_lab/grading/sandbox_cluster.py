@@ -39,7 +39,7 @@ def stand_up(backend: Backend, spec: ClusterSpec, say: Callable[[str], None]) ->
     backend.prepare(spec.version, lambda what, n, of: say(f"{what} ({n}/{of})"))
     say("starting the cluster")
     leases = Leases.open()
-    sockets = [listening_socket() for _ in range(spec.brokers)]
+    sockets = [listening_socket() for _ in range(spec.sockets)]
     try:
         cluster = backend.start(spec, [s.getsockname()[1] for s in sockets], leases)
     except BaseException:

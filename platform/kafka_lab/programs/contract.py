@@ -10,18 +10,37 @@ from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.nodeconfig import render
 
 
-def kafka_variables(cluster: Cluster, principal: str) -> dict[str, str]:
-    """The ``KAFKA_*`` variables with which this principal reaches the cluster by the relay."""
+def kafka_variables(cluster: Cluster, principal: str, listener: str = "") -> dict[str, str]:
+    """The ``KAFKA_*`` variables with which this principal reaches the cluster by the relay.
+
+    ``listener`` names one of the spec's listeners for programs; empty: the first.
+
+    Raises:
+        KeyError: when there is no such listener.
+    """
+    every = {door.name: door for door in cluster.spec.doors}
+    door = every[listener] if listener else cluster.spec.doors[0]
     variables = {
-        "KAFKA_BOOTSTRAP_SERVERS": cluster.program_bootstrap,
-        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT" if cluster.spec.secured else "PLAINTEXT",
+        "KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap(door.name),
+        "KAFKA_SECURITY_PROTOCOL": door.protocol,
     }
-    if cluster.spec.secured:
-        variables |= {
-            "KAFKA_SASL_MECHANISM": "PLAIN",
-            "KAFKA_SASL_USERNAME": principal,
-            "KAFKA_SASL_PASSWORD": cluster.credentials.passwords[principal],
-        }
+    if door.sasl:
+        variables |= {"KAFKA_SASL_MECHANISM": door.mechanisms[0], "KAFKA_SASL_USERNAME": principal}
+        if door.mechanisms[0] == "OAUTHBEARER":
+            from kafka_lab.clusters.pki import Pki
+
+            token = Pki(Path(cluster.pki)).token(principal)
+            variables["KAFKA_SASL_OAUTHBEARER_TOKEN"] = token
+        else:
+            variables["KAFKA_SASL_PASSWORD"] = cluster.credentials.passwords[principal]
+    if door.tls:
+        pki = Path(cluster.pki)
+        variables["KAFKA_SSL_CA_LOCATION"] = str(pki / "ca.pem")
+        if door.client_auth != "none":
+            variables |= {
+                "KAFKA_SSL_CERTIFICATE_LOCATION": str(pki / f"{principal}.crt"),
+                "KAFKA_SSL_KEY_LOCATION": str(pki / f"{principal}.key"),
+            }
     return variables
 
 
@@ -39,6 +58,11 @@ def client_properties(variables: Mapping[str, str], dialect: str) -> str:
     user = variables.get("KAFKA_SASL_USERNAME", "")
     password = variables.get("KAFKA_SASL_PASSWORD", "")
     ca = variables.get("KAFKA_SSL_CA_LOCATION")
+    certificate = variables.get("KAFKA_SSL_CERTIFICATE_LOCATION")
+    # A token runs out and has to come from a callback, which no properties file can be.
+    if mechanism == "OAUTHBEARER":
+        lines["sasl.mechanism"] = mechanism
+        mechanism = None
     if dialect == "java":
         if mechanism:
             module = (
@@ -52,6 +76,9 @@ def client_properties(variables: Mapping[str, str], dialect: str) -> str:
             )
         if ca:
             lines |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": ca}
+        if certificate:
+            both = str(Path(certificate).with_suffix(".pem"))
+            lines |= {"ssl.keystore.type": "PEM", "ssl.keystore.location": both}
     elif dialect == "librdkafka":
         if mechanism:
             lines |= {
@@ -61,6 +88,11 @@ def client_properties(variables: Mapping[str, str], dialect: str) -> str:
             }
         if ca:
             lines["ssl.ca.location"] = ca
+        if certificate:
+            lines |= {
+                "ssl.certificate.location": certificate,
+                "ssl.key.location": variables["KAFKA_SSL_KEY_LOCATION"],
+            }
     else:
         raise ValueError(f"no such dialect of client configuration: {dialect!r}")
     return render(lines)

@@ -14,13 +14,14 @@ import pytest
 from docker.errors import APIError
 
 from kafka_lab.clusters.base import Address, Credentials
-from kafka_lab.clusters.nodeconfig import Listener, Node, properties
+from kafka_lab.clusters.nodeconfig import properties
 from kafka_lab.clusters.registry import choose
-from kafka_lab.clusters.spec import ClusterSpec
+from kafka_lab.clusters.spec import ClusterSpec, ListenerSpec
 from kafka_lab.clusters.testcontainers import images
 from kafka_lab.clusters.testcontainers.backend import TestcontainersBackend
 from kafka_lab.clusters.testcontainers.broker import ContainerBroker
 from kafka_lab.clusters.testcontainers.settings import environment, image_name, variable
+from kafka_lab.clusters.topology import Place, nodes
 from kafka_lab.runtime.engine import Engine
 from kafka_lab.runtime.errors import LabError, UsageError
 from kafka_lab.runtime.leases import Leases
@@ -50,8 +51,16 @@ def test_what_cannot_be_said_by_a_variable_is_refused(key: str) -> None:
 @pytest.mark.parametrize("secured", [True, False])
 def test_every_property_of_a_broker_can_be_told(secured: bool) -> None:
     here = Address("127.0.0.1", 1)
-    node = Node(1, True, [Listener("CLIENT", here, here)], "CLIENT", "1@x:1", "/data")
-    config = properties(ClusterSpec(secured=secured), node, Credentials.fresh())
+    spec = ClusterSpec(
+        3,
+        secured=secured,
+        listeners=(ListenerSpec("TOKENS", "SASL_SSL", ("SCRAM-SHA-256", "OAUTHBEARER")),),
+        racks=("a",),
+        tiered=True,
+        log_dirs=2,
+    )
+    every = nodes(spec, (), lambda n, x: Place(here, here), lambda n: ["/a", "/b"], lambda n: "/p")
+    config = properties(spec, every[0], Credentials.fresh())
     told = environment(config, "id")
     assert all(told[variable(key)] == value for key, value in config.items())
     assert told["CLUSTER_ID"] == "id"
@@ -102,7 +111,9 @@ def test_a_missing_engine_is_said_within_a_second(
 
 def test_a_silent_engine_is_an_error_of_the_lab() -> None:
     nowhere = Address("127.0.0.1", 1)
-    broker = ContainerBroker(1, nowhere, nowhere, "x", Engine("unix:///nowhere/docker.sock"))
+    broker = ContainerBroker(
+        1, nowhere, {"CLIENT": nowhere}, "x", Engine("unix:///nowhere/docker.sock")
+    )
     for act in (broker.alive, broker.kill, broker.start, broker.pause, broker.log_text):
         with pytest.raises(LabError, match="does not answer any more") as e:
             act()

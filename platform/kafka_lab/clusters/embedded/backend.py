@@ -9,21 +9,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kafka_lab.clusters.accounts import create_scram_users
 from kafka_lab.clusters.base import Address, Broker, Cluster, Credentials
 from kafka_lab.clusters.embedded import image as images
 from kafka_lab.clusters.embedded.broker import EmbeddedBroker
-from kafka_lab.clusters.embedded.image import Image, Say
+from kafka_lab.clusters.embedded.image import Image, Say, checkpoint_for
+from kafka_lab.clusters.extras import agent_flags, make_secrets, tiered_jars, token_flags
 from kafka_lab.clusters.gate import pass_gate
-from kafka_lab.clusters.nodeconfig import (
-    Listener,
-    Node,
-    kafka_uuid,
-    meta_properties,
-    properties,
-    render,
-)
+from kafka_lab.clusters.nodeconfig import kafka_uuid, meta_properties, properties, render
 from kafka_lab.clusters.ports import free_ports
-from kafka_lab.clusters.spec import ClusterSpec
+from kafka_lab.clusters.spec import DEFAULT_VERSION, ClusterSpec
+from kafka_lab.clusters.topology import Place, node_ids
+from kafka_lab.clusters.topology import nodes as lay_out
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.leases import Leases
 from kafka_lab.runtime.paths import scratch_root
@@ -62,17 +59,18 @@ class EmbeddedBackend:
         Raises:
             LabError: when three tries failed; ``what`` holds the last lines of the broker's log.
         """
-        image = images.prepare(spec.version, None, _train)
+        kafkas = {v: images.prepare(v, None, _train) for v in spec.every_version()}
         problem = ""
         for _ in range(_TRIES):
-            cluster = _launch(image, spec, relay_ports, leases)
+            cluster = _launch(kafkas, spec, relay_ports, leases)
             try:
                 pass_gate(cluster, START_TIMEOUT)
+                create_scram_users(cluster)
                 return cluster
             except TimeoutError as e:
-                tail = "\n".join(b.log_text()[-1500:] for b in cluster.brokers)
+                tail = "\n".join(b.log_text()[-1500:] for b in cluster.nodes)
                 problem = f"{e}\n{tail}"
-                for broker in cluster.brokers:
+                for broker in cluster.nodes:
                     broker.kill()
                 if not leases.folder.is_dir():  # cleared meanwhile: whoever asked has gone
                     break
@@ -82,13 +80,17 @@ class EmbeddedBackend:
 
     def attach(self, handle: Mapping[str, Any], leases: Leases) -> Cluster:
         """A cluster that another process started."""
-        brokers = [EmbeddedBroker.from_handle(raw, leases) for raw in handle["brokers"]]
+        nodes = [
+            EmbeddedBroker.from_handle(raw, leases)
+            for raw in (*handle["brokers"], *handle["controllers"])
+        ]
         return _cluster(
             ClusterSpec.from_json(handle["spec"]),
             handle["cluster_id"],
             Credentials(dict(handle["passwords"])),
-            brokers,
+            nodes,
             handle["relay_ports"],
+            handle["pki"],
         )
 
 
@@ -96,19 +98,27 @@ def _cluster(
     spec: ClusterSpec,
     cluster_id: str,
     credentials: Credentials,
-    brokers: Sequence[EmbeddedBroker],
+    nodes: Sequence[EmbeddedBroker],
     relay_ports: Sequence[int],
+    pki: str,
 ) -> Cluster:
     cluster = Cluster(
-        "embedded", spec, cluster_id, credentials, list[Broker](brokers), list(relay_ports)
+        "embedded",
+        spec,
+        cluster_id,
+        credentials,
+        list[Broker](nodes[: spec.brokers]),
+        list(relay_ports),
+        list[Broker](nodes[spec.brokers :]),
+        pki,
     )
-    for broker in brokers:
-        broker.on_start = lambda: pass_gate(cluster, START_TIMEOUT)
+    for node in nodes:
+        node.on_start = lambda: pass_gate(cluster, START_TIMEOUT)
     return cluster
 
 
 def _launch(
-    image: Image,
+    kafkas: Mapping[str, Image],
     spec: ClusterSpec,
     relay_ports: Sequence[int],
     leases: Leases,
@@ -118,42 +128,73 @@ def _launch(
     folder = Path(tempfile.mkdtemp(prefix="cluster-", dir=scratch_root()))
     leases.tree(folder)
     cluster_id, credentials = kafka_uuid(), Credentials.fresh()
-    ports = iter(free_ports(1 + 2 * spec.brokers))
-    controller = Address("127.0.0.1", next(ports))
-    brokers = []
-    for number in range(1, spec.brokers + 1):
-        harness = Address("127.0.0.1", next(ports))
-        client = Address("127.0.0.1", next(ports))
-        relay = Address("127.0.0.1", relay_ports[number - 1]) if relay_ports else client
-        own = folder / f"broker-{number}"
-        data = own / "data"
-        data.mkdir(parents=True)
-        listeners = [Listener("HARNESS", harness, harness), Listener("CLIENT", client, relay)]
-        if number == 1:
-            listeners.insert(0, Listener("CONTROLLER", controller, None))
-        node = Node(number, number == 1, listeners, "HARNESS", f"1@{controller}", str(data))
-        (data / "meta.properties").write_text(meta_properties(cluster_id, number))
-        shutil.copy(image.checkpoint, data / "bootstrap.checkpoint")
+    pki = folder / "pki"
+    secrets = make_secrets(spec, pki, ("127.0.0.1", "localhost"))
+    here = iter(free_ports(len(node_ids(spec)) * (3 + len(spec.doors))))
+
+    def ground(node: int, listener: str) -> Place:
+        place = Address("127.0.0.1", next(here))
+        return Place(place, place)
+
+    def data(node: int) -> list[str]:
+        own = folder / f"broker-{node}"
+        return [str(own / (f"data-{n}" if n else "data")) for n in range(spec.log_dirs)]
+
+    checkpoint = checkpoint_for(kafkas, spec)
+    nodes = []
+    for node in lay_out(spec, relay_ports, ground, data, lambda n: str(pki)):
+        own = folder / f"broker-{node.id}"
+        for directory in map(Path, node.data):
+            directory.mkdir(parents=True)
+            (directory / "meta.properties").write_text(meta_properties(cluster_id, node.id))
+            shutil.copy(checkpoint, directory / "bootstrap.checkpoint")
         config = own / "server.properties"
         config.touch(mode=0o600)  # it holds passwords
         config.write_text(render(properties(spec, node, credentials)))
-        brokers.append(
-            EmbeddedBroker(number, harness, client, image.command(config, extra), own, leases)
+        flags = (*extra, *(token_flags(secrets) if secrets else ()))
+        jmx = None
+        if spec.jmx and node.broker:
+            jmx = Address("127.0.0.1", next(here))
+            flags += agent_flags(own, jmx)
+        at = {x.name: x.bind for x in node.listeners}
+        nodes.append(
+            EmbeddedBroker(
+                node.id,
+                at.get("HARNESS", Address("", 0)),
+                {door.name: at[door.name] for door in spec.doors if door.name in at},
+                {
+                    v: kafka.command(config, flags, tiered_jars(v) if spec.tiered else ())
+                    for v, kafka in kafkas.items()
+                },
+                spec.version_of(node.id),
+                own,
+                node.data,
+                leases,
+                metrics=jmx,
+            )
         )
-    for broker in brokers:
-        broker.launch()
-    return _cluster(spec, cluster_id, credentials, brokers, relay_ports)
+        nodes[-1].meant_down = node.broker and node.id > spec.brokers - spec.later
+    for broker in nodes:
+        if not broker.meant_down:
+            broker.launch()
+    return _cluster(spec, cluster_id, credentials, nodes, relay_ports, secrets)
 
 
 def _train(image: Image) -> None:
     """Run a secured broker once, use it as programs do, and let the JVM write its AOT cache."""
     from kafka_lab.clusters.embedded.training import exercise_broker
 
+    if image.version != DEFAULT_VERSION:
+        return  # half a minute of training pays only for what every check starts
     output = image.folder / "kafka.aot.part"
     leases = Leases.open()
     try:
         cluster = _launch(
-            image, ClusterSpec(version=image.version), (), leases, (f"-XX:AOTCacheOutput={output}",)
+            {image.version: image},
+            ClusterSpec(version=image.version),
+            (),
+            leases,
+            (f"-XX:AOTCacheOutput={output}",),
         )
         pass_gate(cluster, START_TIMEOUT * 2)
         exercise_broker(cluster)

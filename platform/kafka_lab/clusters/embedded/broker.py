@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,22 @@ class EmbeddedBroker(Broker):
         self,
         broker_id: int,
         harness: Address,
-        client: Address,
-        command: list[str],
+        doors: Mapping[str, Address],
+        commands: Mapping[str, list[str]],
+        version: str,
         folder: Path,
+        data: Sequence[str],
         leases: Leases,
+        metrics: Address | None = None,
     ) -> None:
         self.id = broker_id
         self.harness = harness
-        self.client = client
-        self._command = command
+        self.doors = dict(doors)
+        self.version = version
+        self.metrics = metrics
+        self._commands = dict(commands)
         self._folder = folder
+        self._data = list(data)
         self._leases = leases
         self._pid = 0
         self._started = 0.0
@@ -59,7 +65,7 @@ class EmbeddedBroker(Broker):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("JAVA_", "JDK_", "_JAVA"))}
         with self.log_path.open("ab") as log:
             self._child = subprocess.Popen(
-                self._command,
+                self._commands[self.version],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -71,9 +77,15 @@ class EmbeddedBroker(Broker):
         self._started = start_time(self._pid) or 0.0
         self._lease = self._leases.process(self._pid)
 
-    def start(self) -> None:
+    def start(self, version: str | None = None) -> None:
         if self.alive():
             raise LabError(f"broker {self.id} is already running")
+        if version is not None and version not in self._commands:
+            raise LabError(
+                f"broker {self.id} cannot be started with Kafka {version}",
+                "name that version in the cluster's upgrades",
+            )
+        self.version = version or self.version
         self.launch()
         self.meant_down = False
         self.on_start()
@@ -114,6 +126,15 @@ class EmbeddedBroker(Broker):
         if self._lease:
             self._lease.release()
 
+    def fail_log_dir(self, index: int) -> None:
+        if len(self._data) < 2:
+            raise LabError(f"broker {self.id} has one log directory", "ask for log_dirs=2")
+        directory = Path(self._data[index])
+        # Moved, not deleted: what was in it can still be looked at. A file in its place makes
+        # every write fail, for root as well.
+        directory.rename(directory.with_name(f"{directory.name}-offline"))
+        directory.touch()
+
     def log_text(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
@@ -121,9 +142,13 @@ class EmbeddedBroker(Broker):
         return {
             "id": self.id,
             "harness": [self.harness.host, self.harness.port],
-            "client": [self.client.host, self.client.port],
-            "command": self._command,
+            "doors": {name: [a.host, a.port] for name, a in self.doors.items()},
+            "commands": self._commands,
+            "version": self.version,
             "folder": str(self._folder),
+            "data": self._data,
+            "metrics": [self.metrics.host, self.metrics.port] if self.metrics else None,
+            "meant_down": self.meant_down,
             "pid": self._pid,
             "started": self._started,
         }
@@ -133,11 +158,15 @@ class EmbeddedBroker(Broker):
         broker = cls(
             int(raw["id"]),
             Address(*raw["harness"]),
-            Address(*raw["client"]),
-            list(raw["command"]),
+            {name: Address(*a) for name, a in raw["doors"].items()},
+            raw["commands"],
+            str(raw["version"]),
             Path(raw["folder"]),
+            raw["data"],
             leases,
+            Address(*raw["metrics"]) if raw["metrics"] else None,
         )
+        broker.meant_down = bool(raw["meant_down"])
         broker._pid = int(raw["pid"])
         broker._started = float(raw["started"])
         return broker

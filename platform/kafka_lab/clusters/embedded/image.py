@@ -13,13 +13,14 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from kafka_lab.clusters.embedded.java import COMMON_FLAGS, java, java_version
 from kafka_lab.clusters.nodeconfig import kafka_uuid
+from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.runtime import maven
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.locks import locked
@@ -28,7 +29,7 @@ from kafka_lab.runtime.paths import cache_dir
 Say = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
 
-_FORMAT = 4
+_FORMAT = 5
 """Counts up when this module makes the folder differently."""
 
 LOG4J = """\
@@ -60,8 +61,13 @@ class Image:
     def checkpoint(self) -> Path:
         return self.folder / "bootstrap.checkpoint"
 
-    def command(self, properties: Path, extra: tuple[str, ...] = ()) -> list[str]:
-        """The command line of a broker with this ``server.properties``."""
+    def command(
+        self, properties: Path, extra: Sequence[str] = (), jars: Sequence[Path] = ()
+    ) -> list[str]:
+        """The command line of a node with this ``server.properties``.
+
+        ``jars`` come after Kafka's own on the class path: that keeps the AOT cache usable.
+        """
         cache = self.folder / "kafka.aot"
         aot = (f"-XX:AOTCache={cache}", "-Xlog:disable", "-Xlog:all=error:stderr")
         return [
@@ -71,7 +77,7 @@ class Image:
             *extra,
             f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
             "-cp",
-            str(self.jar),
+            ":".join(map(str, (self.jar, *jars))),
             "kafka.Kafka",
             str(properties),
         ]
@@ -100,9 +106,8 @@ def jars(version: str) -> list[maven.Artifact]:
 
 
 def _folder(version: str) -> Path:
-    material = "\n".join(
-        (str(_FORMAT), lock_text(version), java_version()[1], *COMMON_FLAGS, LOG4J)
-    )
+    names = (a.sha256 + a.coordinates for a in jars(version))
+    material = "\n".join((str(_FORMAT), *names, java_version()[1], *COMMON_FLAGS, LOG4J))
     key = hashlib.sha256(material.encode()).hexdigest()[:12]
     return cache_dir() / "kafka" / f"{version}-{key}"
 
@@ -141,7 +146,7 @@ def prepare(
             merge(paths, work / "kafka.jar")
             (work / "log4j2.properties").write_text(LOG4J)
             tell("preparing the start-up caches", 1, 3)
-            _template(Image(version, work))
+            _template(Image(version, work), work / "bootstrap.checkpoint")
             shutil.rmtree(folder, ignore_errors=True)
             work.rename(folder)
             tell("preparing the start-up caches", 2, 3)
@@ -185,7 +190,27 @@ def merge(paths: list[Path], target: Path) -> None:
             out.writestr(name, b"\n".join(parts))
 
 
-def _template(image: Image) -> None:
+def checkpoint_for(kafkas: Mapping[str, Image], spec: ClusterSpec) -> Path:
+    """The bootstrap checkpoint with which a cluster of these versions is formatted.
+
+    Without ``spec.release`` that is the newest metadata version which the oldest node knows.
+
+    Raises:
+        LabError: when Kafka's StorageTool refuses the release.
+    """
+    oldest = min(
+        {spec.version, *spec.versions.values()}, key=lambda v: [int(n) for n in v.split(".")]
+    )
+    image = kafkas[oldest]
+    if not spec.release:
+        return image.checkpoint
+    path = image.folder / f"bootstrap-{spec.release}.checkpoint"
+    if not path.exists():
+        _template(image, path, ("--release-version", spec.release))
+    return path
+
+
+def _template(image: Image, target: Path, options: Sequence[str] = ()) -> None:
     """Let Kafka's own StorageTool format a directory, and keep its bootstrap checkpoint."""
     with tempfile.TemporaryDirectory(dir=image.folder) as scratch:
         data = Path(scratch) / "data"
@@ -201,7 +226,8 @@ def _template(image: Image) -> None:
         done = subprocess.run(
             [str(java()), *COMMON_FLAGS, "-cp", str(image.jar)]
             + [f"-Dlog4j2.configurationFile={image.folder / 'log4j2.properties'}"]
-            + ["kafka.tools.StorageTool", "format", "-t", kafka_uuid(), "-c", str(properties)],
+            + ["kafka.tools.StorageTool", "format", "-t", kafka_uuid(), "-c", str(properties)]
+            + list(options),
             capture_output=True,
             text=True,
             timeout=180,
@@ -212,6 +238,6 @@ def _template(image: Image) -> None:
             raise LabError(
                 f"formatting a Kafka {image.version} log directory failed: "
                 f"{(done.stdout + done.stderr).strip()[-500:]}",
-                "kafka-lab cache clear, then try again",
+                "check the release that is asked for; else kafka-lab cache clear, and try again",
             )
-        shutil.copy(data / "bootstrap.checkpoint", image.checkpoint)
+        (data / "bootstrap.checkpoint").replace(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kafka_lab.clusters.accounts import create_scram_users
 from kafka_lab.clusters.base import Broker, Cluster, Credentials
 from kafka_lab.clusters.gate import pass_gate
 from kafka_lab.clusters.spec import ClusterSpec
@@ -64,6 +65,12 @@ class TestcontainersBackend:
                 f"Kafka {spec.version} cannot be had in containers: it sets up its logs otherwise",
                 "ask for 4.0.0 or newer",
             )
+        if spec.versions or spec.upgrades or spec.release:
+            raise LabError(
+                "brokers of several versions, or another metadata version, cannot be had in "
+                "containers: each container formats itself for its own version",
+                "set KAFKA_LAB_BACKEND=embedded",
+            )
         self.prepare(spec.version)
         engine = Engine(engine_address())
         problem = ""
@@ -72,16 +79,22 @@ class TestcontainersBackend:
             try:
                 layout.launch()
                 cluster = _cluster(
-                    spec, layout.cluster_id, layout.credentials, layout.brokers, relay_ports
+                    spec,
+                    layout.cluster_id,
+                    layout.credentials,
+                    layout.brokers,
+                    relay_ports,
+                    layout.pki,
                 )
                 pass_gate(cluster, START_TIMEOUT)
+                create_scram_users(cluster)
                 return cluster
             except PortTaken as e:
                 problem = str(e)
                 layout.remove()
             except TimeoutError as e:
                 problem = "\n".join([str(e), *(b.log_text()[-1500:] for b in layout.brokers)])
-                hopeless = all(b.alive() for b in layout.brokers)
+                hopeless = all(b.meant_down or b.alive() for b in layout.brokers)
                 layout.remove()
                 if hopeless:
                     break
@@ -98,8 +111,12 @@ class TestcontainersBackend:
             ClusterSpec.from_json(handle["spec"]),
             handle["cluster_id"],
             Credentials(dict(handle["passwords"])),
-            [ContainerBroker.from_handle(raw, engine) for raw in handle["brokers"]],
+            [
+                ContainerBroker.from_handle(raw, engine)
+                for raw in (*handle["brokers"], *handle["controllers"])
+            ],
             handle["relay_ports"],
+            handle["pki"],
         )
 
 
@@ -107,12 +124,20 @@ def _cluster(
     spec: ClusterSpec,
     cluster_id: str,
     credentials: Credentials,
-    brokers: Sequence[ContainerBroker],
+    nodes: Sequence[ContainerBroker],
     relay_ports: Sequence[int],
+    pki: str,
 ) -> Cluster:
     cluster = Cluster(
-        "testcontainers", spec, cluster_id, credentials, list[Broker](brokers), list(relay_ports)
+        "testcontainers",
+        spec,
+        cluster_id,
+        credentials,
+        list[Broker](nodes[: spec.brokers]),
+        list(relay_ports),
+        list[Broker](nodes[spec.brokers :]),
+        pki,
     )
-    for broker in brokers:
-        broker.on_start = lambda: pass_gate(cluster, START_TIMEOUT)
+    for node in nodes:
+        node.on_start = lambda: pass_gate(cluster, START_TIMEOUT)
     return cluster

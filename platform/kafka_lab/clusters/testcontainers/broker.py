@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kafka_lab.clusters.base import Address, Broker
@@ -18,19 +18,33 @@ class ContainerBroker(Broker):
     """
 
     def __init__(
-        self, broker_id: int, harness: Address, client: Address, container: str, engine: Engine
+        self,
+        broker_id: int,
+        harness: Address,
+        doors: Mapping[str, Address],
+        container: str,
+        engine: Engine,
+        data: Sequence[str] = (),
+        metrics: Address | None = None,
     ) -> None:
         self.id = broker_id
         self.harness = harness
-        self.client = client
+        self.doors = dict(doors)
+        self.data = list(data)
+        self.metrics = metrics
         self.container = container
         self.engine = engine
         self.on_start: Callable[[], None] = lambda: None
         """Waits until the broker serves requests again; set by whoever knows the cluster."""
 
-    def start(self) -> None:
+    def start(self, version: str | None = None) -> None:
         if self.alive():
             raise LabError(f"broker {self.id} is already running")
+        if version is not None:
+            raise LabError(
+                "a broker in a container cannot be started with another Kafka version",
+                "set KAFKA_LAB_BACKEND=embedded",
+            )
         with trouble(f"starting broker {self.id}"):
             self.engine.api.start(self.container)
         self.meant_down = False
@@ -89,6 +103,19 @@ class ContainerBroker(Broker):
                 if self.alive():
                     raise LabError(f"broker {self.id} did not end within {timeout:.0f} s") from e
 
+    def fail_log_dir(self, index: int) -> None:
+        if len(self.data) < 2:
+            raise LabError(f"broker {self.id} has one log directory", "ask for log_dirs=2")
+        directory = self.data[index]
+        # A file in its place makes every write fail, whoever the broker runs as.
+        script = f"mv {directory} {directory}-offline && touch {directory}"
+        with trouble(f"taking a log directory from broker {self.id}"):
+            run = self.engine.api.exec_create(self.container, ["sh", "-c", script])
+            said = self.engine.api.exec_start(run)
+            code = self.engine.api.exec_inspect(run)["ExitCode"]
+        if code:
+            raise LabError(f"cannot take {directory} from broker {self.id}: {said!r}")
+
     def log_text(self) -> str:
         with trouble(f"reading the log of broker {self.id}"):
             return bytes(self.engine.api.logs(self.container)).decode(errors="replace")
@@ -97,17 +124,24 @@ class ContainerBroker(Broker):
         return {
             "id": self.id,
             "harness": [self.harness.host, self.harness.port],
-            "client": [self.client.host, self.client.port],
+            "doors": {name: [a.host, a.port] for name, a in self.doors.items()},
             "container": self.container,
+            "data": self.data,
+            "metrics": [self.metrics.host, self.metrics.port] if self.metrics else None,
+            "meant_down": self.meant_down,
             "engine": self.engine.address,
         }
 
     @classmethod
     def from_handle(cls, raw: Mapping[str, Any], engine: Engine) -> ContainerBroker:
-        return cls(
+        broker = cls(
             int(raw["id"]),
             Address(*raw["harness"]),
-            Address(*raw["client"]),
+            {name: Address(*a) for name, a in raw["doors"].items()},
             str(raw["container"]),
             engine,
+            raw["data"],
+            Address(*raw["metrics"]) if raw["metrics"] else None,
         )
+        broker.meant_down = bool(raw["meant_down"])
+        return broker

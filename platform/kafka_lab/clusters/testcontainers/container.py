@@ -30,12 +30,17 @@ class KafkaContainer(DockerContainer):
         env: Mapping[str, str],
         ports: Sequence[int],
         network: Network | None = None,
+        copies: Sequence[tuple[bytes, str]] = (),
+        start_now: bool = True,
     ) -> None:
         super().__init__(image, name=name, env=dict(env), network=network)
         for port in ports:
             # The type says "a port"; the SDK below takes an address with it as well.
             self.ports[f"{port}/tcp"] = ("127.0.0.1", port)  # type: ignore[assignment]
         self.with_copy_into_container(LOG4J.encode(), LOG4J_PATH)
+        for content, path in copies:
+            self.with_copy_into_container(content, path)
+        self._start_now = start_now
         self.with_kwargs(
             labels={"kafka-lab": name},
             # Whatever the engine's default is: one whose logs can be read back.
@@ -43,10 +48,14 @@ class KafkaContainer(DockerContainer):
         )
 
     def start(self) -> KafkaContainer:
-        """Create and start it, without waiting."""
+        """Create and start it, without waiting; one that is to come later is only created."""
         if not testcontainers_config.ryuk_disabled:
             with _reaper:  # several brokers start at once: one Ryuk is enough for all
                 Reaper.get_instance()
+        if not self._start_now:
+            # testcontainers knows no creation without a start.
+            client = self.get_docker_client()
+            client.start = lambda container: None  # type: ignore[method-assign]
         super().start()
         return self
 

@@ -1,0 +1,62 @@
+"""What single shapes need beside a broker: a remote storage manager, an exporter, secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from kafka_lab.clusters.base import Address
+from kafka_lab.clusters.spec import PROGRAM_PRINCIPALS, ClusterSpec
+from kafka_lab.runtime import maven
+
+_TIERED = ("kafka-storage", "kafka-clients", "kafka-server-common")
+_AGENT = "jmx_prometheus_javaagent"
+EXPORTER_RULES = "startDelaySeconds: 0\nlowercaseOutputName: true\nrules:\n  - pattern: '.*'\n"
+"""Every MBean as a metric: whoever wants fewer gives the broker rules of their own."""
+
+
+def _locked() -> list[maven.Artifact]:
+    return maven.read_lock(files(__package__).joinpath("locks", "extras.lock").read_text())
+
+
+def tiered_jars(version: str) -> list[Path]:
+    """The jars with Kafka's own LocalTieredStorage (KIP-405), fetched if need be.
+
+    Raises:
+        LabError: when they cannot be fetched.
+    """
+    wanted = [a for a in _locked() if a.name in _TIERED and a.version == version]
+    return maven.fetch(wanted)
+
+
+def agent_jar() -> Path:
+    """The JMX exporter's Java agent, fetched if need be. Raises ``LabError``."""
+    return maven.fetch([a for a in _locked() if a.name == _AGENT])[0]
+
+
+def agent_flags(folder: Path, at: Address) -> tuple[str, ...]:
+    """JVM flags for an exporter that serves ``/metrics`` at an address."""
+    rules = folder / "jmx-exporter.yml"
+    rules.write_text(EXPORTER_RULES)
+    return (f"-javaagent:{agent_jar()}={at.host}:{at.port}:{rules}",)
+
+
+def needs_secrets(spec: ClusterSpec) -> bool:
+    """Whether a cluster needs certificates or a key for tokens."""
+    return spec.tls or "OAUTHBEARER" in spec.mechanisms()
+
+
+def make_secrets(spec: ClusterSpec, folder: Path, hosts: Sequence[str]) -> str:
+    """Make certificates and keys where the spec needs them; the folder, or empty."""
+    if not needs_secrets(spec):
+        return ""
+    from kafka_lab.clusters.pki import Pki  # cryptography is slow to import, and rarely needed
+
+    Pki.create(folder, hosts, [f"program-{n}" for n in range(PROGRAM_PRINCIPALS)])
+    return str(folder)
+
+
+def token_flags(pki: str) -> tuple[str, ...]:
+    """Let the JVM read the tokens' public key from its file (CVE-2025-27817's allow list)."""
+    return (f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://{pki}/jwks.json",)
