@@ -42,9 +42,8 @@ def read(config: Mapping[str, Any], topic: str, count: int, partition: int = 0) 
     found: list[bytes] = []
 
     def enough() -> bool:
-        message = consumer.poll(0.2)
-        if message is not None and message.error() is None:
-            found.append(bytes(message.value() or b""))
+        messages = consumer.consume(count, 0.2)
+        found.extend(bytes(m.value() or b"") for m in messages if m.error() is None)
         return len(found) >= count
 
     try:
