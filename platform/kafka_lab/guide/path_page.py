@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
+from itertools import pairwise
 
 from kafka_lab.exercises.catalog import Catalog
 from kafka_lab.exercises.exercise import Exercise
@@ -11,7 +12,7 @@ from kafka_lab.guide.exercise_page import LANGUAGES
 from kafka_lab.guide.topics import SectionTopic, Topic, curriculum
 
 MARK = "<!-- kafka-lab: learning path -->"
-_BOX = (190, 58)
+_BOX = (194, 64)
 _GAP = (54, 20)
 _EDGE = 4
 
@@ -122,19 +123,40 @@ def section_map(catalog: Catalog) -> str:
     )
 
 
-def _arrows(places: dict[int, tuple[float, float]]) -> Iterator[str]:
+def _arrows(places: Mapping[int, tuple[float, float]]) -> Iterator[str]:
     for section in curriculum().sections:
         x2, y2 = places[section.number]
+        end = (x2, y2 + _BOX[1] / 2)
         for before in section.after:
             x1, y1 = places[before]
-            x1, y1, end = x1 + _BOX[0], y1 + _BOX[1] / 2, y2 + _BOX[1] / 2
-            bend = _GAP[0] / 2
+            points = [(x1 + _BOX[0], y1 + _BOX[1] / 2), end]
+            points[1:1] = _way(points[0], end, places)
+            yield f'<path class="kl-arrow" d="{_curve(points)}"/>'
             yield (
-                f'<path class="kl-arrow" d="M{x1:g} {y1:g} C{x1 + bend:g} {y1:g} '
-                f'{x2 - bend:g} {end:g} {x2 - 2:g} {end:g}"/>'
-                f'<path class="kl-tip" d="M{x2 - 8:g} {end - 4:g} L{x2:g} {end:g} '
-                f'L{x2 - 8:g} {end + 4:g} Z"/>'
+                f'<path class="kl-tip" d="M{end[0] - 8:g} {end[1] - 4:g} '
+                f'L{end[0]:g} {end[1]:g} L{end[0] - 8:g} {end[1] + 4:g} Z"/>'
             )
+
+
+def _way(
+    start: tuple[float, float], end: tuple[float, float], places: Mapping[int, tuple[float, float]]
+) -> Iterator[tuple[float, float]]:
+    """Where an arrow passes the columns between its ends: through a gap, never behind a box."""
+    for x in sorted({x for x, _ in places.values() if start[0] < x < end[0]}):
+        column = sorted(y for at, y in places.values() if at == x)
+        gaps = [y - _GAP[1] / 2 for y in column] + [column[-1] + _BOX[1] + _GAP[1] / 2]
+        straight = start[1] + (end[1] - start[1]) * (x - start[0]) / (end[0] - start[0])
+        lane = min(gaps, key=lambda y: abs(y - straight))
+        yield x, lane
+        yield x + _BOX[0], lane
+
+
+def _curve(points: list[tuple[float, float]]) -> str:
+    path = f"M{points[0][0]:g} {points[0][1]:g}"
+    for (x1, y1), (x2, y2) in pairwise(points):
+        bend = min(_GAP[0], x2 - x1) / 2
+        path += f" C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
+    return path
 
 
 def _box(section: SectionTopic, place: tuple[float, float], catalog: Catalog) -> str:
@@ -144,11 +166,11 @@ def _box(section: SectionTopic, place: tuple[float, float], catalog: Catalog) ->
     said = f"{ready} of {len(slugs)} ready" if ready else f"{len(slugs)} planned"
     kind = "kl-box kl-box--ready" if ready else "kl-box"
     first, second = _two_lines(f"{section.number} {section.name}")
-    low = y + (38 if second else 44)
-    words = f'<text x="{x + 12:g}" y="{y + 22:g}">{escape(first)}</text>'
+    low = y + 46
+    words = f'<text x="{x + 12:g}" y="{y + (22 if second else 27):g}">{escape(first)}</text>'
     if second:
-        words += f'<text x="{x + 12:g}" y="{y + 37:g}">{escape(second)}</text>'
-        low = y + 51
+        words += f'<text x="{x + 12:g}" y="{y + 39:g}">{escape(second)}</text>'
+        low = y + 56
     return (
         f'<a class="{kind}" href="#{section.anchor}" '
         f'aria-label="{escape(f"{section.number} {section.name}: {said}")}">'

@@ -33,8 +33,8 @@
   function badge(one) { return make("span", "kl-state kl-state--" + one.state, NAMES[one.state]); }
 
   function chart(one) {
-    var all = one.attempts, high = 44, wide = 9, gap = 3;
-    var width = Math.max(all.length * (wide + gap), 60);
+    var all = one.attempts, high = 56, wide = 14, gap = 4;
+    var width = Math.max(all.length * (wide + gap), 90);
     var last = all[all.length - 1];
     var said = count(one.tries, "attempt") + (one.tries > all.length ? ", the latest " + all.length + " drawn" : "") +
       "; the last earned " + last.earned + " of " + last.points + " points";
@@ -97,9 +97,9 @@
     return said + ".";
   }
 
-  function fill(box, one, slug, name) {
+  function fill(box, one, slug, name, unfold) {
     var opened = box.querySelector("details");
-    var open = opened ? opened.open : one.state !== "passed";
+    var open = opened ? opened.open : unfold;
     box.replaceChildren();
     var head = make("p", "kl-head");
     head.appendChild(name);
@@ -129,7 +129,7 @@
       }
       var link = make("a", "kl-plain", data.exercises[slug].title);
       if (links[slug]) link.href = links[slug];
-      fill(part, data.exercises[slug], slug, link);
+      fill(part, data.exercises[slug], slug, link, data.exercises[slug].state === "tried");
     });
   }
 
@@ -138,7 +138,7 @@
       var one = data.exercises[box.dataset.klExercise];
       if (!one) return;
       box.hidden = false;
-      fill(box, one, box.dataset.klExercise, make("span", "", "Your progress"));
+      fill(box, one, box.dataset.klExercise, make("span", "", "Your progress"), false);
     });
     document.querySelectorAll("[data-kl-state]").forEach(function (mark) {
       var one = data.exercises[mark.dataset.klState];
