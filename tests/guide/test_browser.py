@@ -60,6 +60,7 @@ def opened(browser: Any, guide: Guide) -> Iterator[Callable[..., Any]]:
 
 def test_search_finds_an_exercise(opened: Callable[..., Any]) -> None:
     page = opened("")
+    page.wait_for_load_state("networkidle")  # the index is loaded
     page.locator("[data-md-component=search-query]").click()
     page.locator("[data-md-component=search-query]").fill("exactly-once zombie")
     hit = page.locator(f".md-search-result__link[href*='{EXERCISE}']").first

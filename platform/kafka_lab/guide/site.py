@@ -45,8 +45,11 @@ def as_script(data: dict[str, Any]) -> str:
     return f"window.kafkaLabProgress = {json.dumps(data)};\n"
 
 
-def make(folder: Path, *, directory_urls: bool = True) -> None:
+def make(folder: Path, *, served: bool = True) -> None:
     """Build the site, with the progress switched on, into ``folder`` (which is emptied).
+
+    One that is not ``served`` is opened as files: links name ``index.html``, and there is no
+    search, since browsers start no worker from a file.
 
     Raises:
         LabError: when the documentation is not in this installation, or does not build.
@@ -59,13 +62,15 @@ def make(folder: Path, *, directory_urls: bool = True) -> None:
 
     logging.getLogger("mkdocs").setLevel(logging.ERROR)
     source = bundled("docs").parent / "mkdocs.yml"
+    plugins: dict[str, Any] = {} if served else {"plugins": ["kafka-lab"]}
     try:
         # Not strict: a broken link in somebody's exercise is no reason to show a learner nothing.
         config = load_config(
             str(source),
             site_dir=str(folder),
             strict=False,
-            use_directory_urls=directory_urls,
+            use_directory_urls=served,
+            **plugins,
         )
         plugin: Any = config.plugins["kafka-lab"]
         plugin.config.progress = True
@@ -84,12 +89,13 @@ def build(output: Path, store: Store) -> None:
         UsageError: when ``output`` has something in it that is not such a guide.
         LabError: as ``make``.
     """
+    output = output.absolute()  # MkDocs would take it as relative to its configuration
     if output.exists() and not (output / MARKER).is_file() and _has_things(output):
         raise UsageError(f"{output} is not empty", "name another folder with --output")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".kafka-lab-guide-", dir=output.parent) as scratch:
         made = Path(scratch) / "site"
-        make(made, directory_urls=False)
+        make(made, served=False)
         (made / "progress.js").write_text(as_script(progress(store, live=False)), encoding="utf-8")
         (made / MARKER).write_text("Made by kafka-lab guide build, which may replace it.\n")
         if output.exists():
