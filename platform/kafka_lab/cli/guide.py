@@ -58,3 +58,27 @@ def build_command(output: Path) -> int:
     site.build(output, Store())
     click.echo(f"The guide, with your progress, is in {output}: open {output / 'index.html'}.")
     return 0
+
+
+@guide_command.command("class")
+@click.argument("results", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("kafka-lab-class"),
+    show_default=True,
+    metavar="DIR",
+    help="Where to write it; an earlier guide there is replaced.",
+)
+def class_command(results: Path, output: Path) -> int:
+    """For instructors: write the guide with an overview of a class.
+
+    RESULTS is a folder with what `kafka-lab check --json` printed, ada.json or
+    ada/transactions.json. Learners appear under these names: take pseudonyms to publish it.
+    """
+    from kafka_lab.guide import site
+
+    context.catalog()
+    site.build_class(output, results)
+    click.echo(f"The guide, with the class, is in {output}: open {output / 'class.html'}.")
+    return 0

@@ -20,11 +20,12 @@ from mkdocs.structure.pages import Page
 
 from kafka_lab.exercises.catalog import Catalog
 from kafka_lab.exercises.exercise import Exercise
-from kafka_lab.guide import exercise_page, path_page
+from kafka_lab.guide import class_page, exercise_page, path_page
 
 ASSETS = Path(__file__).with_name("assets")
 ASSETS_AT = "assets/kafka-lab"
 PROGRESS_PAGE = "progress.md"
+CLASS_PAGE = "class.md"
 _PROGRESS = """# Your progress
 
 <div class="kl-overview" data-kl-overview="{links}"><p>Reading your progress …</p></div>
@@ -38,6 +39,8 @@ class GuideConfig(base.Config):  # type: ignore[no-untyped-call]  # MkDocs types
     """The entry of ``nav`` to which the exercises are added, by sections."""
     progress = c.Type(bool, default=False)
     """Whether the learner's own progress is shown; only ``kafka-lab guide`` sets it."""
+    class_results = c.Type(str, default="")
+    """A folder of verdicts, made into a page about the class; ``guide class`` sets it."""
 
 
 class GuidePlugin(BasePlugin[GuideConfig]):  # type: ignore[no-untyped-call]  # as above
@@ -69,6 +72,8 @@ class GuidePlugin(BasePlugin[GuideConfig]):  # type: ignore[no-untyped-call]  # 
             made.append(item)
         if self.config.progress:
             made.insert(1, {"Your progress": PROGRESS_PAGE})
+        if self.config.class_results:
+            made.insert(1, {"Class overview": CLASS_PAGE})
         return made
 
     def _nav_sections(self) -> list[dict[str, Any]]:
@@ -86,6 +91,9 @@ class GuidePlugin(BasePlugin[GuideConfig]):  # type: ignore[no-untyped-call]  # 
                 _put(files, config, f"{ASSETS_AT}/{path.name}", path.read_text(encoding="utf-8"))
         if self.config.progress:
             _put(files, config, PROGRESS_PAGE, _PROGRESS)
+        if self.config.class_results:
+            results = class_page.read_results(Path(self.config.class_results))
+            _put(files, config, CLASS_PAGE, class_page.class_page(results, self._catalog))
         return files
 
     def on_page_markdown(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from kafka_lab.guide.class_page import read_results
 from kafka_lab.guide.snapshot import snapshot
 from kafka_lab.progress import Store
 from kafka_lab.runtime.errors import LabError, UsageError
@@ -45,8 +46,10 @@ def as_script(data: dict[str, Any]) -> str:
     return f"window.kafkaLabProgress = {json.dumps(data)};\n"
 
 
-def make(folder: Path, *, served: bool = True) -> None:
-    """Build the site, with the progress switched on, into ``folder`` (which is emptied).
+def make(folder: Path, *, served: bool = True, results: Path | None = None) -> None:
+    """Build the site into ``folder`` (which is emptied).
+
+    With the learner's progress switched on; or, given a class's ``results``, with those instead.
 
     One that is not ``served`` is opened as files: links name ``index.html``, and there is no
     search, since browsers start no worker from a file.
@@ -73,7 +76,8 @@ def make(folder: Path, *, served: bool = True) -> None:
             **plugins,
         )
         plugin: Any = config.plugins["kafka-lab"]
-        plugin.config.progress = True
+        plugin.config.progress = results is None
+        plugin.config.class_results = str(results) if results else ""
         config.plugins.on_startup(command="build", dirty=False)
         mkdocs_build(config)
     except (MkDocsException, SystemExit) as e:
@@ -89,14 +93,34 @@ def build(output: Path, store: Store) -> None:
         UsageError: when ``output`` has something in it that is not such a guide.
         LabError: as ``make``.
     """
+
+    def fill(made: Path) -> None:
+        make(made, served=False)
+        (made / "progress.js").write_text(as_script(progress(store, live=False)), encoding="utf-8")
+
+    _write(output, fill)
+
+
+def build_class(output: Path, results: Path) -> None:
+    """Write the guide with an overview of a class into ``output``; nobody's progress is in it.
+
+    Raises:
+        UsageError: when ``results`` has no verdicts, or ``output`` something that is no guide.
+        LabError: as ``make``.
+    """
+    read_results(results)  # said at once, not from inside of MkDocs
+    _write(output, lambda made: make(made, served=False, results=results.absolute()))
+
+
+def _write(output: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a folder beside ``output``, then put it in its place: whole, or not at all."""
     output = output.absolute()  # MkDocs would take it as relative to its configuration
     if output.exists() and not (output / MARKER).is_file() and _has_things(output):
         raise UsageError(f"{output} is not empty", "name another folder with --output")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".kafka-lab-guide-", dir=output.parent) as scratch:
         made = Path(scratch) / "site"
-        make(made, served=False)
-        (made / "progress.js").write_text(as_script(progress(store, live=False)), encoding="utf-8")
+        fill(made)
         (made / MARKER).write_text("Made by kafka-lab guide build, which may replace it.\n")
         if output.exists():
             output.rename(Path(scratch) / "old")
