@@ -117,38 +117,57 @@ def _sections() -> str:
     return "\n".join([*(f"{number}. {name}" for number, name in SECTIONS.items()), ""])
 
 
-def _checks(slug: str) -> str:
-    """An exercise's checks: points from its manifest, the sentence from its grader."""
-    from kafka_lab.exercises.manifest import FILE, load_manifest
-
-    manifest = load_manifest(ROOT / "exercises" / slug / FILE)
-    titles: dict[str, str] = {}
-    for path in sorted((ROOT / "graders" / slug).glob("test_*.py")):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                titles[node.name.removeprefix("test_")] = ast.get_docstring(node) or ""
-    rows = [
-        f"| `{check.id}` | {' '.join(titles.get(check.id, '').split())} | {check.points} |"
-        for check in manifest.checks
-    ]
-    return "\n".join(["| check | what holds when it passes | points |", "|---|---|--:|", *rows, ""])
+def lab_methods() -> Iterator[tuple[ast.FunctionDef, str]]:
+    """The public methods of ``Lab``, each with what it says of itself."""
+    tree = ast.parse((ROOT / "platform/kafka_lab/grading/lab.py").read_text())
+    lab = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Lab")
+    for node in lab.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            doc = ast.get_docstring(node)
+            if doc:
+                yield node, doc.replace("``", "`")
 
 
 def _lab() -> str:
-    """The public methods of ``Lab`` with the first paragraph of what each says of itself."""
-    tree = ast.parse((ROOT / "platform/kafka_lab/grading/lab.py").read_text())
-    lab = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Lab")
     rows = []
-    for node in lab.body:
-        doc = ast.get_docstring(node) if isinstance(node, ast.FunctionDef) else None
-        if not doc or not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
-            continue
+    for node, doc in lab_methods():
         names = [a.arg for a in node.args.args[1:]]
         if node.args.vararg:
             names.append(f"*{node.args.vararg.arg}")
-        said = " ".join(doc.split("\n\n")[0].split()).replace("``", "`")
+        said = " ".join(doc.split("\n\n")[0].split())
         rows.append(f"- `lab.{node.name}({', '.join(names)})`: {said}")
     return "\n".join([*rows, ""])
+
+
+def _lab_reference() -> str:
+    """A heading for each method, with its signature and all of its docstring."""
+    parts = []
+    for node, doc in lab_methods():
+        signature = ast.unparse(node.args).removeprefix("self").removeprefix(", ")
+        result = ast.unparse(node.returns) if node.returns else "None"
+        property_ = any(isinstance(d, ast.Name) and d.id == "property" for d in node.decorator_list)
+        call = "" if property_ else f"({signature})"
+        shown = f"```text\nlab.{node.name}{call} -> {result}\n```"
+        parts.append(f"### `lab.{node.name}`\n\n{shown}\n\n{_sections_of(doc)}\n")
+    return "\n".join(parts)
+
+
+def _sections_of(doc: str) -> str:
+    """A docstring as Markdown: paragraphs, and ``Args`` and ``Raises`` as lists."""
+    parts = []
+    for paragraph in doc.strip().split("\n\n"):
+        first, *rest = paragraph.splitlines()
+        if first.strip() in ("Args:", "Raises:", "Returns:"):
+            entries: list[str] = []
+            for line in rest:
+                if line.startswith("    ") and not line.startswith("     "):
+                    entries.append(f"- {line.strip()}")
+                elif entries:
+                    entries[-1] += f" {line.strip()}"
+            parts.append("\n".join([f"{first.strip()}", "", *entries]))
+        else:
+            parts.append(" ".join(paragraph.split()))
+    return "\n\n".join(parts)
 
 
 def _layers() -> str:
@@ -163,8 +182,8 @@ PARTS: Mapping[str, Callable[..., str]] = {
     "codes": _codes,
     "manifest": _manifest,
     "sections": _sections,
-    "checks": _checks,
     "lab": _lab,
+    "lab-reference": _lab_reference,
     "layers": _layers,
 }
 

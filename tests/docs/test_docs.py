@@ -134,6 +134,42 @@ def test_every_setting_is_documented_and_no_other() -> None:
     assert set(setting.findall(page.read_text())) == used - _NOT_SETTINGS
 
 
+def test_every_fixture_and_method_of_the_lab_has_a_heading() -> None:
+    from kafka_lab.grading.lab import Lab
+    from kafka_lab.grading.plugin import LabPlugin
+
+    text = (ROOT / "docs" / "reference" / "lab.md").read_text()
+    headings = re.findall(r"^### `(.*)`$", text, re.MULTILINE)
+    kind = type(pytest.fixture(lambda: None))
+    fixtures = [name for name, found in vars(LabPlugin).items() if isinstance(found, kind)]
+    methods = [f"lab.{n}" for n in vars(Lab) if callable(getattr(Lab, n)) and n[0] != "_"]
+    assert fixtures
+    assert sorted(headings) == sorted([*fixtures, *methods])
+
+
+def test_the_page_of_the_verdict_has_every_field() -> None:
+    from kafka_lab.api import CheckResult, Outcome, Verdict
+
+    check = CheckResult("a", "A.", Outcome.PASSED, 1)
+    verdict = Verdict("x", "python", Outcome.PASSED, (check,), 1, "embedded", "4", "id", 0.0, 1.0)
+    text = (ROOT / "docs" / "reference" / "verdict-and-events.md").read_text()
+    fields = [*verdict.to_json(), *verdict.to_json()["checks"][0]]
+    assert [name for name in fields if f"`{name}`" not in text] == []
+
+
+def test_every_kind_of_event_is_documented() -> None:
+    text = (ROOT / "docs" / "reference" / "verdict-and-events.md").read_text()
+    written = re.compile(r"""\.write\(\s*"([a-z-]+)",""")
+    kinds = {
+        kind
+        for room in ("grading", "faults", "programs", "clusters")
+        for path in (ROOT / "platform" / "kafka_lab" / room).rglob("*.py")
+        for kind in written.findall(path.read_text())
+    }
+    assert kinds
+    assert [kind for kind in sorted(kinds) if f"`{kind}`" not in text] == []
+
+
 def test_every_code_of_a_grader_is_documented() -> None:
     """Codes that a grader or the harness makes itself; those of oracles are generated."""
     text = (ROOT / "docs" / "reference" / "verdict-and-events.md").read_text()
@@ -154,9 +190,18 @@ def test_links_between_files_resolve(page: Path) -> None:
             continue
         place, _, anchor = link.partition("#")
         target = page.parent / place if place else page
+        if generated(target):
+            continue
         if not target.exists() or (anchor and anchor not in anchors(target)):
             wrong.append(link)
     assert wrong == []
+
+
+def generated(target: Path) -> bool:
+    """Whether the guide makes this page of the site from an exercise's folder."""
+    folder = ROOT / "exercises" / target.stem
+    made = target.resolve().parent == ROOT / "docs" / "exercises" and target.suffix == ".md"
+    return made and (folder / "exercise.toml").is_file()
 
 
 def anchors(page: Path) -> set[str]:
@@ -185,7 +230,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         + ["--site-dir", str(folder)],
         # Not from the root: nothing may depend on where one stands.
         cwd=folder.parent,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT / "platform")},
         capture_output=True,
         text=True,
         check=False,

@@ -29,6 +29,7 @@ COMMANDS = {
     "reset": ("learn", "Begin the exercise again; what you have is kept as a backup."),
     "update": ("learn", "Bring a changed exercise into your folder, keeping your changes."),
     "progress": ("learn", "Show what you have passed and your latest attempts."),
+    "guide": ("guide", "Read the guide, with your own progress in it."),
     "logs": ("learn", "Show where an attempt's logs are, and the end of the program's output."),
     "doctor": ("doctor", "Say what works on this machine, what does not, and how to get it."),
     "tour": ("tour", "See the whole thing work, from start to verdict."),

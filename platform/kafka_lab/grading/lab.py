@@ -158,6 +158,7 @@ class Lab:
         return role
 
     def stop_programs(self) -> None:
+        """SIGKILL every instance that still runs; the harness does so at the end of an attempt."""
         for role in self._roles:
             with contextlib.suppress(RuntimeError, OSError):
                 role.program.kill()
