@@ -38,6 +38,13 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the two wheels and what kafka-lab needs, and nothing else."""
     folder = tmp_path_factory.mktemp("wheels")
     package = templates.make(SLUG, folder, "python")
+    # The plugin for authors is installed here too: a grader's child must never load it.
+    grader = next(package.glob("src/*/*/grader/test_*.py"))
+    text = grader.read_text()
+    head = "from __future__ import annotations\n"
+    guard = '\nimport sys\n\nassert "kafka_lab.testing" not in sys.modules\n'
+    assert head in text
+    grader.write_text(text.replace(head, head + guard))
     for source in (ROOT, package):
         run(
             *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"),
