@@ -1,8 +1,65 @@
-"""``exercise new`` and ``exercise lint``, and exercises that are not installed."""
+"""``exercise new`` and ``exercise lint``; exercises that are not installed, and that are."""
 
 from __future__ import annotations
 
-from .conftest import Tool
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import PLUGIN, Tool
+
+
+@pytest.fixture
+def outside(tool: Tool, tmp_path: Path, plugins: Callable[..., None]) -> Callable[[str, str], Path]:
+    """Install another package ``zz-lab`` with one exercise, a copy of ``echo``."""
+
+    def install(slug: str, extra: str = "") -> Path:
+        folder = tmp_path / "outside"
+        home = folder / slug
+        shutil.copytree(PLUGIN / "echo", home)
+        manifest = home / "exercise.toml"
+        manifest.write_text(
+            manifest.read_text().replace('slug = "echo"', f'slug = "{slug}"\n{extra}')
+        )
+        text = (PLUGIN / "echo_lab.py").read_text().replace('"echo"', f'"{slug}"')
+        exercises, _, _ = text.partition("@hookimpl\ndef kafka_lab_commands")
+        # A module's name of its own: what was imported once stays imported.
+        (folder / f"zz_{slug}.py").write_text(exercises)
+        info = folder / "zz_lab-2.0.dist-info"
+        info.mkdir()
+        (info / "entry_points.txt").write_text(f"[kafka_lab]\nzz-lab = zz_{slug}\n")
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: zz-lab\nVersion: 2.0\n")
+        plugins(folder)
+        return home
+
+    return install
+
+
+def test_doctor_says_what_was_replaced_and_what_was_left_out(
+    tool: Tool, outside: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_LAB_DISABLE", "exercise:echo")
+    home = outside("transactions")
+    said = tool.call("doctor").out
+    assert "exercise:transactions comes from plugin zz-lab, in place of bundled's" in said
+    assert "plugin exercise:echo: from echo-lab 1.0, left out by KAFKA_LAB_DISABLE" in said
+    assert "plugin exercise:transactions: from zz-lab 2.0\n" in said
+    # And it is really the one that is used.
+    assert str(home) in tool.call("exercise", "lint", "transactions").out
+
+
+def test_an_exercise_for_another_kafka_lab_says_so_and_the_others_work(
+    tool: Tool, outside: Callable[..., Path]
+) -> None:
+    outside("later", 'requires = ">=99"\nfrom_the_future = 1')
+    listed = tool.call("list")
+    assert "echo" in listed.out
+    asked = tool.call("start", "later")
+    assert asked.code == 3
+    assert "this exercise needs kafka-lab >=99, and this is" in asked.err
+    assert "from_the_future" not in asked.err
 
 
 def test_new_makes_a_package_in_which_lint_finds_nothing(tool: Tool) -> None:
