@@ -52,6 +52,7 @@ def request_for(exercise: Exercise, language: str, source: Path, **options: Any)
     track = exercise.track(language)
     return Request(
         exercise=exercise.slug,
+        exercise_version=exercise.manifest.version,
         language=language,
         source=source,
         entry=track.entry,

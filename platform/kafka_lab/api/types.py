@@ -152,6 +152,8 @@ class Verdict:
     """Why the lab itself broke, and what to do; empty unless ``outcome`` is *error*."""
     notes: tuple[str, ...] = ()
     """What the harness did on its own (evicted a dead member, …), for the record."""
+    exercise_version: str = ""
+    """As the manifest states it; empty when it states none."""
 
     @property
     def points(self) -> int:
@@ -165,6 +167,7 @@ class Verdict:
         return {
             "schema": VERDICT_SCHEMA,
             "exercise": self.exercise,
+            "exercise_version": self.exercise_version,
             "language": self.language,
             "outcome": self.outcome.value,
             "points": self.points,
@@ -195,4 +198,5 @@ class Verdict:
             seconds=float(raw["seconds"]),
             error=raw.get("error", ""),
             notes=tuple(raw.get("notes", ())),
+            exercise_version=raw.get("exercise_version", ""),
         )

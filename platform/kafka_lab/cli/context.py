@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kafka_lab.api import ExerciseSource
 from kafka_lab.exercises.catalog import Catalog
 from kafka_lab.exercises.exercise import Exercise
 from kafka_lab.exercises.plugins import Plugins
@@ -38,6 +39,38 @@ def catalog() -> Catalog:
 
     load_plugins()
     return wiring.catalog()
+
+
+def exercise_source(target: str | None) -> ExerciseSource:
+    """Where the exercise lies that is named by slug or folder, or lies where one stands.
+
+    An author's folder need not be installed: one with a path's separator is always a folder, and
+    so is one whose name no installed exercise has.
+
+    Raises:
+        UsageError: when there is none.
+    """
+    from kafka_lab import wiring
+    from kafka_lab.exercises import development
+
+    if target is None:
+        return development.source(development.the_only(Path.cwd()))
+    folder = Path(target)
+    load_plugins()
+    installed = {source.slug: source for source in wiring.plugins().exercises()}
+    if target in installed:
+        return installed[target]
+    if folder.is_dir():
+        return development.source(development.the_only(folder))
+    if os.sep in target:
+        raise UsageError(f"there is no folder {target}", "name an exercise, or its folder")
+    catalog().get(target)  # raises, and names the nearest
+    raise AssertionError(target)
+
+
+def exercise(target: str) -> Exercise:
+    """The exercise named by slug or folder. Raises ``UsageError``, ``ManifestError``."""
+    return Exercise.load(exercise_source(target))
 
 
 def toolchain(language: str) -> Toolchain:

@@ -30,7 +30,14 @@ def doctor_command() -> int:
         if not works and fix:
             click.echo(f"      {fix}")
         usable = usable and (works or what.startswith(("track", "backend", "running")))
-    for problem in context.load_plugins().problems:
+    plugins = context.load_plugins()
+    for info in plugins.infos():
+        if info.disabled or info.origin != "kafka-lab":
+            left_out = ", left out by KAFKA_LAB_DISABLE" if info.disabled else ""
+            click.echo(f"  · plugin {info.name}: from {info.origin}{left_out}")
+    for note in plugins.replaced:
+        click.echo(f"  · {note}")
+    for problem in plugins.problems:
         click.echo(f"  ! plugin {problem.plugin}: {problem.what}; {problem.fix}")
     return 0 if usable else 3
 

@@ -17,7 +17,7 @@ from kafka_lab.runtime.errors import UsageError
 
 
 @click.command("verify")
-@click.argument("exercise", required=False)
+@click.argument("exercise", required=False, metavar="[EXERCISE|DIR]")
 @click.option("--all", "every", is_flag=True, help="All exercises.")
 @click.option("--repeat", type=click.IntRange(1), default=1, help="Runs of each solution.")
 @click.option("--language", "-l", "languages", multiple=True, help="Only these tracks.")
@@ -41,15 +41,14 @@ def verify_command(
 
     The starter must fail with useful words, every solution and variant must pass, every mutant
     must be caught by the declared check with the declared finding, and programs that are empty,
-    exit, hang or flood must fail cleanly.
+    exit, hang or flood must fail cleanly. A folder (DIR) need not be installed.
     """
-    catalog = context.catalog()
     if every == (exercise is not None):
         raise UsageError("name one exercise, or say --all")
     chosen = (
-        [e for s in catalog.sections() for e in s.exercises]
+        [e for s in context.catalog().sections() for e in s.exercises]
         if exercise is None
-        else [catalog.get(exercise)]
+        else [context.exercise(exercise)]
     )
     context.sweep()
     backends = [choose(name).name for name in backend_names] or [choose().name]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from kafka_lab import __version__
 from kafka_lab.exercises.problems import ManifestError, ManifestProblem
 from kafka_lab.exercises.toml_lines import TomlLines
 from kafka_lab.runtime.errors import LabError
@@ -83,6 +84,8 @@ class Manifest:
     checks: tuple[CheckSpec, ...]
     path: Path
     stand_ins: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+    """The exercise's own; empty for one that counts with the package that it comes in."""
 
     @property
     def section_name(self) -> str:
@@ -117,8 +120,36 @@ def load_manifest(path: Path) -> Manifest:
         raise ManifestError((problem,)) from e
     except tomllib.TOMLDecodeError as e:
         raise ManifestError((ManifestProblem.from_syntax(path, text, str(e)),)) from e
-    _validate(path, raw, data, TomlLines(text))
+    lines = TomlLines(text)
+    # First: what a newer kafka-lab knows may look like a mistake to this one.
+    if unmet := _requirement(path, data, lines):
+        raise ManifestError((unmet,))
+    _validate(path, raw, data, lines)
     return _build(path, data)
+
+
+def _requirement(path: Path, data: dict[str, Any], lines: TomlLines) -> ManifestProblem | None:
+    """What is wrong with ``requires``, or with the kafka-lab that reads it."""
+    wanted = data.get("requires")
+    if not isinstance(wanted, str):
+        return None
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    line = lines.find(("requires",))
+    try:
+        meets = SpecifierSet(wanted).contains(__version__, prereleases=True)
+    except InvalidSpecifier:
+        fix = "write versions as PEP 440 has them, such as >=0.2,<1"
+        return ManifestProblem(path, line, "requires", f"'{wanted}' names no versions", fix)
+    if meets:
+        return None
+    return ManifestProblem(
+        path,
+        line,
+        "requires",
+        f"this exercise needs kafka-lab {wanted}, and this is {__version__}",
+        f"install such a kafka-lab, or leave it out: KAFKA_LAB_DISABLE=exercise:{path.parent.name}",
+    )
 
 
 def _validate(path: Path, raw: bytes, data: dict[str, Any], lines: TomlLines) -> None:
@@ -198,4 +229,5 @@ def _build(path: Path, data: dict[str, Any]) -> Manifest:
         checks=tuple(CheckSpec(check["id"], int(check["points"])) for check in data["checks"]),
         path=path,
         stand_ins=dict(data.get("stand_ins", {})),
+        version=data.get("version", ""),
     )

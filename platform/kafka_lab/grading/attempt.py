@@ -60,6 +60,7 @@ class Request:
     neutral: bool = False
     keep: bool = False
     dialect: str | None = None
+    exercise_version: str = ""
     spare: Standing | None = None
     """A cluster of this spec that is up already; used once, ended with the attempt."""
 
@@ -390,6 +391,7 @@ class _Attempt:
             seconds=round(time.monotonic() - self.origin, 3),
             error=error,
             notes=tuple(self.results.notes),
+            exercise_version=self.request.exercise_version,
         )
 
     def _keep_logs(self, cluster: Cluster) -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
-from kafka_lab.api import Finding, Findings
+from kafka_lab.api import Finding, Findings, Rights
 from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.base import Broker, Cluster
 from kafka_lab.clusters.denials import Denial, denials
 from kafka_lab.clusters.logreader import LogReader
+from kafka_lab.clusters.rights import acls
 from kafka_lab.faults.relay import DROP, Hold, Relay, Trigger
 from kafka_lab.faults.requests import Request
 from kafka_lab.grading.job import Job, Ready
@@ -124,16 +125,21 @@ class Lab:
     # -- programs -------------------------------------------------------------------------
 
     def role(
-        self, name: str, variables: Mapping[str, str], rights: Callable[[str], Sequence[Acl]]
+        self,
+        name: str,
+        variables: Mapping[str, str],
+        rights: Rights | Callable[[str], Sequence[Acl]],
     ) -> Role:
         """A new instance of the learner's program, not started yet.
 
-        ``rights`` makes the rules for the principal that it gets; nothing else is allowed to it.
+        ``rights`` is what the principal that it gets may do, or makes the rules for it; nothing
+        else is allowed to it.
         """
         with self._lock:
             principal = f"program-{self._principals}"
             self._principals += 1
-        self.admin().allow(rights(principal))
+        rules = acls(principal, rights) if isinstance(rights, Rights) else rights(principal)
+        self.admin().allow(rules)
         folder = Path(self.job.attempt_folder)
         env = environment(
             self.cluster,

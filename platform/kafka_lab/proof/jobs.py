@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from kafka_lab.exercises.exercise import Exercise
-from kafka_lab.oracles import CODES
 from kafka_lab.proof.hygiene import HYGIENE
 from kafka_lab.runtime.errors import LabError
 
@@ -126,28 +125,6 @@ def read_mutants(exercise: Exercise) -> list[Mutant]:
     return found
 
 
-def _mutant_problems(exercise: Exercise, mutants: Sequence[Mutant]) -> Iterable[str]:
-    checks = {c.id for c in exercise.manifest.checks}
-    for m in mutants:
-        for name in (m.check, *m.also):
-            if name not in checks:
-                yield f"mutant {m.id}: there is no check {name!r}"
-        if m.track not in exercise.languages:
-            yield f"mutant {m.id}: there is no track {m.track!r}"
-        if not m.patch.is_file():
-            yield f"mutant {m.id}: {m.patch.name} is not in graders/{exercise.slug}/mutants"
-        if m.finding not in CODES and not m.finding.replace("-", "").isalpha():
-            yield f"mutant {m.id}: {m.finding!r} is no finding's code"
-    listed = {m.patch.name for m in mutants}
-    for path in sorted((exercise.graders / "mutants").glob("*.patch")):
-        if path.name not in listed:
-            yield f"{path.name} is not declared in mutants.toml"
-    if len(mutants) < 5:
-        yield f"it has {len(mutants)} mutants; five or more are asked"
-    if sum(m.fault for m in mutants) * 2 < len(mutants):
-        yield "fewer than half of its mutants are wrong only under a fault or rare input"
-
-
 def plan(
     exercise: Exercise,
     languages: Sequence[str],
@@ -160,9 +137,12 @@ def plan(
     Raises:
         LabError: when ``mutants.toml`` cannot be read.
     """
+    # Its module needs the classes of this one.
+    from kafka_lab.proof.mutants import mutant_problems
+
     made = Plan()
     mutants = read_mutants(exercise)
-    made.problems += _mutant_problems(exercise, mutants)
+    made.problems += map(str, mutant_problems(exercise, mutants))
     for language in languages:
         if not exercise.variants(language):
             made.problems.append(f"it has no variant in {language}")

@@ -14,11 +14,16 @@ from typing import Any
 
 
 def run(raw: dict[str, Any]) -> dict[str, Any]:
-    """The verdict of one run; ``raw`` has slug, language, source, backend, seed, neutral."""
+    """The verdict of one run; ``raw`` has parts, language, source, backend, seed, neutral, only.
+
+    ``parts`` are the folders of an ``ExerciseSource``: an author's need not be installed.
+    """
     from kafka_lab import wiring
+    from kafka_lab.api import ExerciseSource
+    from kafka_lab.exercises.exercise import Exercise
     from kafka_lab.grading.attempt import check
 
-    exercise = wiring.catalog().get(raw["slug"])
+    exercise = Exercise.load(ExerciseSource(*map(Path, raw["parts"])))
     request = wiring.request_for(
         exercise,
         raw["language"],
@@ -26,6 +31,7 @@ def run(raw: dict[str, Any]) -> dict[str, Any]:
         backend=raw["backend"],
         seed=raw.get("seed"),
         neutral=bool(raw.get("neutral")),
+        only=tuple(raw.get("only", ())),
     )
     return check(request).to_json()
 

@@ -36,22 +36,26 @@ class Result:
 def _prepare(job: ProofJob, entry: str, folder: Path) -> str:
     """Lay out the program; returns what is wrong with the patch, if anything."""
     shutil.copytree(job.source, folder, symlinks=True)
-    if job.patch is not None:
-        # git is there wherever a checkout is; outside a repository it patches plain folders.
-        env = dict(os.environ, GIT_CEILING_DIRECTORIES=str(folder.parent))
-        done = subprocess.run(
-            ["git", "apply", "-p1", str(job.patch)],
-            cwd=folder,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            return f"the patch does not apply: {done.stderr.strip()}"
+    if job.patch is not None and (wrong := apply_patch(job.patch, folder)):
+        return wrong
     if job.replace is not None:
         _replace(job, entry, folder)
     return ""
+
+
+def apply_patch(patch: Path, folder: Path) -> str:
+    """Patch a program's folder; returns why that is not possible, empty if it was."""
+    # git is there wherever a checkout is; outside a repository it patches plain folders.
+    env = dict(os.environ, GIT_CEILING_DIRECTORIES=str(folder.parent))
+    done = subprocess.run(
+        ["git", "apply", "-p1", str(patch)],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return f"the patch does not apply: {done.stderr.strip()}" if done.returncode else ""
 
 
 def _replace(job: ProofJob, entry: str, folder: Path) -> None:
@@ -76,20 +80,29 @@ def run_one(exercise: Exercise, job: ProofJob, neutral: bool = False) -> Result:
         if wrong:
             return Result(job, None, wrong)
         order = {
-            "slug": exercise.slug,
             "language": job.language,
             "source": str(folder),
             "backend": job.backend,
             "neutral": neutral,
         }
         try:
-            raw = _ask(order)
+            verdict = ask(exercise, order)
         except LabError as e:
             return Result(job, None, str(e))
-    if "broken" in raw:
-        return Result(job, None, str(raw["broken"]))
-    verdict = Verdict.from_json(raw)
     return Result(job, verdict, problem(job, verdict))
+
+
+def ask(exercise: Exercise, order: dict[str, Any]) -> Verdict:
+    """The verdict on one program, from a process of its own; ``order`` as in ``proof.one``.
+
+    Raises:
+        LabError: when there is none.
+    """
+    parts = [str(p) for p in (exercise.home, exercise.solutions, exercise.graders)]
+    raw = _ask({**order, "parts": parts})
+    if "broken" in raw:
+        raise LabError(str(raw["broken"]))
+    return Verdict.from_json(raw)
 
 
 def _ask(order: dict[str, Any]) -> dict[str, Any]:
