@@ -1,0 +1,4 @@
+/** Asked by SIGTERM's hook, on another thread. */
+interface Stop {
+    boolean asked();
+}
