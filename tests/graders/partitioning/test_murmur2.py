@@ -74,7 +74,7 @@ def test_the_table_of_the_brief() -> None:
     isinstance(find_jdk(), Missing), reason="there is no javac 17 or newer on this machine"
 )
 def test_the_java_client_says_the_same(tmp_path: Path) -> None:
-    solution = ROOT / "solutions" / "partitioning" / "java"
+    solution = ROOT / "solutions" / "transactions" / "java"
     for name in ("dependencies.txt", "dependencies.lock"):
         shutil.copy(solution / name, tmp_path)
     (tmp_path / "src").mkdir()

@@ -1,4 +1,0 @@
-/** Asked by SIGTERM's hook, on another thread. */
-interface Stop {
-    boolean asked();
-}
