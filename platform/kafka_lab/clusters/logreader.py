@@ -51,6 +51,8 @@ class PartitionLog:
     high_watermark: int = 0
     open: dict[int, list[Entry]] = field(default_factory=dict)
     """Entries of transactions that have not ended, by producer id."""
+    batches: int = 0
+    """Batches of records read so far, markers not counted: how well a producer batched."""
 
     @property
     def last_stable_offset(self) -> int:
@@ -77,6 +79,7 @@ class PartitionLog:
                         entry.state = state
             self.next = int(batch.next_offset)  # type: ignore[attr-defined]
             return
+        self.batches += 1
         transactional = bool(batch.is_transactional)  # type: ignore[attr-defined]
         epoch = int(batch.producer_epoch)  # type: ignore[attr-defined]
         for raw in batch:  # type: ignore[attr-defined]
