@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 
 
 _PART = r"([A-Za-z0-9_][A-Za-z0-9_.+-]*)"
-_COORDINATES = re.compile(f"{_PART}:{_PART}:{_PART}(?::{_PART})?")
+_COORDINATES = re.compile(f"{_PART}:{_PART}:{_PART}(?::{_PART})?(?:@(tar\\.gz))?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -42,10 +42,11 @@ class Artifact:
     version: str
     classifier: str = ""
     sha256: str = ""
+    extension: str = "jar"
 
     @classmethod
     def parse(cls, coordinates: str, sha256: str = "") -> Artifact:
-        """From ``group:artifact:version[:classifier]``.
+        """From ``group:artifact:version[:classifier][@tar.gz]``; without the last it is a jar.
 
         Raises:
             ValueError: when there are fewer than three parts, or more than four, or a part
@@ -54,18 +55,19 @@ class Artifact:
         found = _COORDINATES.fullmatch(coordinates.strip())
         if not found:
             raise ValueError(f"{coordinates!r} is not group:artifact:version[:classifier]")
-        group, name, version, classifier = found.groups(default="")
-        return cls(group, name, version, classifier, sha256)
+        group, name, version, classifier, extension = found.groups(default="")
+        return cls(group, name, version, classifier, sha256, extension or "jar")
 
     @property
     def coordinates(self) -> str:
         base = f"{self.group}:{self.name}:{self.version}"
-        return f"{base}:{self.classifier}" if self.classifier else base
+        base += f":{self.classifier}" if self.classifier else ""
+        return base if self.extension == "jar" else f"{base}@{self.extension}"
 
     @property
     def file_name(self) -> str:
         tail = f"-{self.classifier}" if self.classifier else ""
-        return f"{self.name}-{self.version}{tail}.jar"
+        return f"{self.name}-{self.version}{tail}.{self.extension}"
 
     @property
     def remote_path(self) -> str:

@@ -1,0 +1,1 @@
+"""Other real components that an exercise needs beside Kafka."""
