@@ -437,12 +437,10 @@ class Relay:
         return self._offer("after", request)
 
     def _offer(self, when: str, request: Request) -> Hold | None:
-        for trigger in self.triggers:
-            if trigger.when == when:
-                hold = trigger.offer(request)
-                if hold is not None:
-                    return hold
-        return None
+        # Every trigger counts every request, also one that another trigger keeps or drops: the
+        # first hold is obeyed.
+        holds = [t.offer(request) for t in self.triggers if t.when == when]
+        return next((hold for hold in holds if hold is not None), None)
 
     def _event(self, kind: str, request: Request) -> float:
         if self._log is None or request.api in QUIET:

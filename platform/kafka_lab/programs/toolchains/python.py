@@ -30,7 +30,8 @@ def _syntax(source: Path, entry: str) -> None:
             compile(path.read_bytes(), name, "exec", dont_inherit=True)
         except SyntaxError as e:
             line = (e.text or "").rstrip()
-            raise BuildFailed(f"{name}:{e.lineno}: {e.msg}\n    {line}".rstrip()) from e
+            place = f"{name}:{e.lineno}" if e.lineno else name  # null bytes have no line
+            raise BuildFailed(f"{place}: {e.msg}\n    {line}".rstrip()) from e
         except (ValueError, RecursionError, MemoryError) as e:
             raise BuildFailed(f"{name}: {e}") from e
 
