@@ -177,6 +177,22 @@ def _layers() -> str:
     return "```text\n" + "\n".join(names) + "\n```\n"
 
 
+def _shapes() -> str:
+    """The table of shapes, from the decorators of the tests that show them."""
+    rows = ["| shape | what a client observed | embedded | testcontainers |", "|---|---|---|---|"]
+    for path in sorted((ROOT / "tests" / "clusters" / "shapes").glob("test_*.py")):
+        for found in ast.parse(path.read_text()).body:
+            for mark in getattr(found, "decorator_list", ()):
+                if isinstance(mark, ast.Call) and getattr(mark.func, "id", "") == "shape":
+                    name, seen = (ast.literal_eval(a) for a in mark.args)
+                    refused = [ast.literal_eval(k.value) for k in mark.keywords]
+                    by = ["refused" if b in refused else "yes" for b in _BACKENDS]
+                    rows.append(f"| {name} | {seen} | {' | '.join(by)} |")
+    return "\n".join(rows) + "\n"
+
+
+_BACKENDS = ("embedded", "testcontainers")
+
 PARTS: Mapping[str, Callable[..., str]] = {
     "cli": _cli,
     "codes": _codes,
@@ -185,6 +201,7 @@ PARTS: Mapping[str, Callable[..., str]] = {
     "lab": _lab,
     "lab-reference": _lab_reference,
     "layers": _layers,
+    "shapes": _shapes,
 }
 
 

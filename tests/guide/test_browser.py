@@ -126,11 +126,11 @@ def test_progress_shows_after_a_real_check(
     subprocess.run([*tool, "start", "transactions"], cwd=tmp_path, env=env, check=True)
     guide.store.path = home / "progress.sqlite3"
     page = opened("progress/")
-    page.get_by_text("not tried yet").wait_for(timeout=SECONDS)
+    part = page.locator("[data-kl-one=transactions]")
+    part.get_by_text("not tried yet").wait_for(timeout=SECONDS)
     done = subprocess.run([*tool, "check", "transactions"], cwd=tmp_path, env=env, check=False)
     assert done.returncode == 1
     (attempt,) = Store(home / "progress.sqlite3").attempts("transactions")
-    part = page.locator("[data-kl-one=transactions]")
     part.get_by_text("in progress").wait_for(timeout=SECONDS)
     shown = part.inner_text()
     assert f"{attempt.earned} of {attempt.points} points" in shown
@@ -149,7 +149,7 @@ def test_a_built_guide_opens_as_a_file(browser: Any, store: Store, tmp_path: Pat
     page.on("pageerror", lambda e: complaints.append(str(e)))
     page.goto((tmp_path / "guide" / "progress.html").as_uri())
     page.get_by_text("You have passed 1 of").wait_for(timeout=SECONDS)
-    page.locator(".kl-one a").first.click()
+    page.locator("[data-kl-one=transactions] a").first.click()
     page.locator(".kl-progress").get_by_text("100 of 100 points", exact=True).wait_for(
         timeout=SECONDS
     )

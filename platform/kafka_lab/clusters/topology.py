@@ -69,6 +69,17 @@ def node_ids(spec: ClusterSpec) -> list[int]:
     return brokers + (controller_ids(spec) if spec.separate else [])
 
 
+def alone(spec: ClusterSpec) -> bool:
+    """Whether there is nobody for a broker to talk to, and so no listener INTERNAL."""
+    return spec.brokers == 1 and spec.internal is None
+
+
+def places(spec: ClusterSpec) -> int:
+    """How many listeners all nodes have together."""
+    own = (1 if alone(spec) else 2) + len(spec.doors)
+    return spec.controllers + spec.brokers * own
+
+
 def relay_port(spec: ClusterSpec, relay_ports: Sequence[int], broker: int, door: int) -> int:
     """The relay's port for a broker's nth listener for programs."""
     return relay_ports[door * spec.brokers + broker - 1]
@@ -86,7 +97,6 @@ def nodes(
     protocol = "SASL_PLAINTEXT" if spec.secured else "PLAINTEXT"
     at = {node: ground(node, "CONTROLLER") for node in controllers}
     voters = ",".join(f"{node}@{place.advertised}" for node, place in at.items())
-    alone = spec.brokers == 1 and spec.internal is None
     made = []
     for number in node_ids(spec):
         listeners: list[Listener] = []
@@ -95,7 +105,7 @@ def nodes(
             listeners.append(Listener(spec_, at[number].bind, None))
         broker = number <= spec.brokers
         if broker:
-            own = [spec.harness] if alone else [spec.between, spec.harness]
+            own = [spec.harness] if alone(spec) else [spec.between, spec.harness]
             for kind in own:
                 place = ground(number, kind.name)
                 listeners.append(Listener(kind, place.bind, place.advertised))
@@ -111,7 +121,7 @@ def nodes(
                 broker,
                 number in at,
                 listeners,
-                "HARNESS" if alone else "INTERNAL",
+                "HARNESS" if alone(spec) else "INTERNAL",
                 voters,
                 data(number),
                 spec.racks[(number - 1) % len(spec.racks)] if spec.racks and broker else "",

@@ -19,7 +19,7 @@ from kafka_lab.clusters.gate import pass_gate
 from kafka_lab.clusters.nodeconfig import kafka_uuid, meta_properties, properties, render
 from kafka_lab.clusters.ports import free_ports
 from kafka_lab.clusters.spec import DEFAULT_VERSION, ClusterSpec
-from kafka_lab.clusters.topology import Place, node_ids
+from kafka_lab.clusters.topology import Place, places
 from kafka_lab.clusters.topology import nodes as lay_out
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.leases import Leases
@@ -130,7 +130,7 @@ def _launch(
     cluster_id, credentials = kafka_uuid(), Credentials.fresh()
     pki = folder / "pki"
     secrets = make_secrets(spec, pki, ("127.0.0.1", "localhost"))
-    here = iter(free_ports(len(node_ids(spec)) * (3 + len(spec.doors))))
+    here = iter(free_ports(places(spec) + (spec.brokers if spec.jmx else 0)))
 
     def ground(node: int, listener: str) -> Place:
         place = Address("127.0.0.1", next(here))
