@@ -169,6 +169,7 @@ class _Side(asyncio.Protocol):
         self.held_frame = b""
         self.free_at = 0.0
         self.due = 0.0
+        self.line: deque[bytes] = deque()
         self.queued = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -214,11 +215,14 @@ class _Side(asyncio.Protocol):
         self.queued += len(data)
         if self.queued > _QUEUED and self.transport:
             self.transport.pause_reading()
-        # One after the other even if a delay was shortened in between.
+        # One after the other even if a delay was shortened in between; and since timers of the
+        # same moment come in any order, each delivers whatever is first in the line.
         self.due = max(sent + shape.delay, self.due)
-        loop.call_at(self.due, self._deliver, data)
+        self.line.append(data)
+        loop.call_at(self.due, self._deliver)
 
-    def _deliver(self, data: bytes) -> None:
+    def _deliver(self) -> None:
+        data = self.line.popleft()
         self.queued -= len(data)
         if self.link.closed:
             return

@@ -6,13 +6,11 @@ stopped. Whatever it starts or writes is leased, so that nothing outlives a kill
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -64,10 +62,6 @@ class Service(ABC):
     def _restore(self, facts: Mapping[str, Any]) -> None:
         """Take over what ``_facts`` gave."""
 
-    def _user(self) -> str:
-        """Whom the data belongs to; empty for whoever runs kafka-lab."""
-        return ""
-
     def start(self) -> None:
         """Launch it with fresh state, without waiting: ``ready`` waits.
 
@@ -80,12 +74,8 @@ class Service(ABC):
             raise LabError(f"the service {self.name} {what}", fix)
         if self.folder is not None:
             raise LabError(f"the service {self.name} is already running", "stop it first")
-        self.folder = Path(
-            tempfile.mkdtemp(prefix=f"service-{self.name}-", dir=_data_root(self._user()))
-        )
+        self.folder = Path(tempfile.mkdtemp(prefix=f"service-{self.name}-", dir=scratch_root()))
         self._tree = self.leases.tree(self.folder)
-        if self._user():
-            shutil.chown(self.folder, self._user())
         try:
             self.processes = self._launch(self.folder)
         except BaseException:
@@ -181,28 +171,3 @@ class Service(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def _data_root(user: str) -> Path:
-    """Where this user can reach a folder of its own."""
-    root = scratch_root()
-    if not user or user == pwd.getpwuid(os.geteuid()).pw_name:
-        return root
-    if all(p.stat().st_mode & 0o001 for p in (root, *root.resolve().parents)):
-        return root
-    shared = Path("/dev/shm")  # a private scratch root shuts out the service's own user
-    return shared if shared.is_dir() else Path(tempfile.gettempdir())
-
-
-def lacks_programs(
-    programs: Mapping[str, str], find: Callable[[str], str | None] = shutil.which
-) -> str:
-    """``unavailable``'s answer for programs → Debian packages; empty when all are there."""
-    absent = {name: package for name, package in programs.items() if not find(name)}
-    if not absent:
-        return ""
-    packages = " ".join(sorted(set(absent.values())))
-    return (
-        f"needs {', '.join(sorted(absent))}: install with "
-        f"apt-get install --no-install-recommends {packages}"
-    )

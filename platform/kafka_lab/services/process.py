@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import signal
 import subprocess
 import time
@@ -20,7 +19,7 @@ _DROPPED = ("JAVA_", "JDK_", "_JAVA", "KAFKA_", "PG", "MYSQL_", "KRB5")
 
 
 class Process:
-    """A command in a process group of its own; ``user`` only when we are root."""
+    """A command in a process group of its own."""
 
     def __init__(
         self,
@@ -30,7 +29,6 @@ class Process:
         log: Path,
         leases: Leases,
         env: Mapping[str, str] | None = None,
-        user: str = "",
     ) -> None:
         self.name = name
         self.argv = list(argv)
@@ -38,7 +36,6 @@ class Process:
         self.log = log
         self._leases = leases
         self._env = dict(env or {})
-        self._user = user
         self.pid = 0
         self._started = 0.0
         self._lease: Lease | None = None
@@ -59,7 +56,6 @@ class Process:
                     cwd=self.folder,
                     start_new_session=True,
                     env=env | self._env,
-                    **as_user(self._user),
                 )
             except OSError as e:
                 raise LabError(
@@ -104,7 +100,6 @@ class Process:
             "folder": str(self.folder),
             "log": str(self.log),
             "env": self._env,
-            "user": self._user,
             "pid": self.pid,
             "started": self._started,
         }
@@ -118,32 +113,6 @@ class Process:
             Path(raw["log"]),
             leases,
             raw["env"],
-            raw["user"],
         )
         found.pid, found._started = int(raw["pid"]), float(raw["started"])
         return found
-
-
-def unprivileged(*preferred: str) -> str:
-    """The user that a component which refuses root runs as; empty when we are not root.
-
-    Raises:
-        LabError: when we are root and there is none of these users, nor ``nobody``.
-    """
-    if os.geteuid() != 0:
-        return ""
-    for name in (*preferred, "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name).pw_name
-    raise LabError(
-        "root may not run this service, and there is no other user",
-        "run kafka-lab as an ordinary user",
-    )
-
-
-def as_user(name: str) -> dict[str, Any]:
-    """Arguments of ``subprocess`` that drop root's rights; none for an empty name."""
-    if not name:
-        return {}
-    entry = pwd.getpwnam(name)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}

@@ -1,0 +1,90 @@
+"""Slow links: a delay and a bandwidth between programs and a broker."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+
+from kafka_lab.clusters.admin import Admin
+from kafka_lab.clusters.base import Address
+from kafka_lab.clusters.ports import listening_socket
+from kafka_lab.faults.relay import Door, Relay
+
+
+def test_a_delay_counts_in_both_directions(
+    relay: Relay,
+    admin: Admin,
+    unique: Callable[[str], str],
+    open_to_all: Callable[..., None],
+    program_config: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    topic = unique("topic")
+    admin.create_topics({topic: 1})
+    open_to_all(topic=topic)
+    relay.shape(1, delay=0.3)
+    producer = Producer(program_config)
+    producer.produce(topic, b"slow")
+    assert producer.flush(30) == 0
+    (write,) = [r for r in relay.history if r.api == "Produce"]
+    # Noted when the relay saw them: there and back, each byte waited once on the way to the
+    # broker; a bound from below, so that a slow machine cannot fail it.
+    assert write.answered - write.time >= 0.3
+    relay.shape(1)
+    producer.produce(topic, b"quick")
+    assert producer.flush(30) == 0
+    faults = [json.loads(x) for x in (tmp_path / "events.jsonl").read_text().splitlines()]
+    delays = [f["delay"] for f in faults if f.get("fault") == "link"]
+    assert delays == [0.3, 0.0]
+
+
+def _echo(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        while data := connection.recv(65536):
+            connection.sendall(data)
+
+
+def _through(
+    door: socket.socket, payload: bytes, meanwhile: Callable[[], None]
+) -> tuple[float, bytes]:
+    """Send a payload and read its echo; the seconds that it took, and what came back."""
+    with socket.create_connection(door.getsockname(), timeout=60) as client:
+        began = time.monotonic()
+        threading.Thread(target=client.sendall, args=(payload,), daemon=True).start()
+        meanwhile()
+        back = bytearray()
+        while len(back) < len(payload):
+            chunk = client.recv(65536)
+            assert chunk, "the relay closed the connection"
+            back += chunk
+        return time.monotonic() - began, bytes(back)
+
+
+def test_bandwidth_bounds_every_byte_and_keeps_their_order() -> None:
+    server, door = socket.create_server(("127.0.0.1", 0)), listening_socket()
+    threading.Thread(target=_echo, args=(server,), daemon=True).start()
+    target = Address("127.0.0.1", server.getsockname()[1])
+    relay = Relay([door.dup()], [Door(target, 7, "SECRET", opaque=True)]).start()
+    payload = bytes(range(256)) * 2000
+    try:
+        relay.shape(7, delay=0.5, rate=1_000_000)
+
+        def quicker() -> None:
+            relay.shape(7, rate=1_000_000)  # what is on its way may not be overtaken
+
+        seconds, back = _through(door, payload, quicker)
+        assert back == payload
+        assert seconds >= len(payload) / 1_000_000
+        assert relay.history == []
+    finally:
+        relay.stop()
+        server.close()
+        door.close()
