@@ -45,9 +45,13 @@ class Program:
     def partitions(self) -> int:
         """How many the output topic has; asked again every two seconds, since it may grow."""
         if time.monotonic() - self.counted > 2:
-            found = self.producer.list_topics(OUTPUT, timeout=10).topics[OUTPUT]
-            self.count = len(found.partitions) or self.count
             self.counted = time.monotonic()
+            try:
+                found = self.producer.list_topics(OUTPUT, timeout=10).topics[OUTPUT]
+                self.count = len(found.partitions) or self.count
+            except KafkaException:
+                if not self.count:  # a connection may break: what is known will do till next time
+                    raise
         return self.count
 
     def poll(self, seconds: float) -> Message | None:
