@@ -44,7 +44,10 @@ def test_what_was_started_and_broken_and_when(grade: Grade, source: Path) -> Non
     verdict = grade(GRADER, "it", seed=3)
     assert (verdict.outcome, verdict.error) == (Outcome.PASSED, "")
     events = logged(verdict)
-    assert [e["kind"] for e in events] == [
+    # A client of a cluster that is gone may knock at a port that is now this relay's: what it
+    # asks is refused by the broker, and on record.
+    own = [e["kind"] for e in events if e["kind"] not in ("request", "response")]
+    assert own == [
         "attempt",
         "cluster",
         "topics",
