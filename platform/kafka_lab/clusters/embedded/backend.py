@@ -126,7 +126,28 @@ def _launch(
 ) -> Cluster:
     """Lay out the folders and start every process, without waiting."""
     folder = Path(tempfile.mkdtemp(prefix="cluster-", dir=scratch_root()))
-    leases.tree(folder)
+    nodes: list[EmbeddedBroker] = []
+    try:
+        leases.tree(folder)
+        return _set_up(folder, nodes, kafkas, spec, relay_ports, leases, extra)
+    except BaseException:
+        # Whoever interrupts us clears the leases while we go on; then the next one cannot be
+        # taken, and what was made since would be nobody's.
+        for node in nodes:
+            node.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _set_up(
+    folder: Path,
+    nodes: list[EmbeddedBroker],
+    kafkas: Mapping[str, Image],
+    spec: ClusterSpec,
+    relay_ports: Sequence[int],
+    leases: Leases,
+    extra: tuple[str, ...],
+) -> Cluster:
     cluster_id, credentials = kafka_uuid(), Credentials.fresh()
     pki = folder / "pki"
     secrets = make_secrets(spec, pki, ("127.0.0.1", "localhost"))
@@ -141,7 +162,6 @@ def _launch(
         return [str(own / (f"data-{n}" if n else "data")) for n in range(spec.log_dirs)]
 
     checkpoint = checkpoint_for(kafkas, spec)
-    nodes = []
     for node in lay_out(spec, relay_ports, ground, data, lambda n: str(pki)):
         own = folder / f"broker-{node.id}"
         for directory in map(Path, node.data):

@@ -190,7 +190,11 @@ def _secrets(spec: ClusterSpec, hosts: Sequence[str], leases: Leases) -> str:
     if not needs_secrets(spec):
         return ""
     folder = Path(tempfile.mkdtemp(prefix="pki-", dir=scratch_root()))
-    leases.tree(folder)
+    try:
+        leases.tree(folder)
+    except OSError:  # cleared meanwhile: whoever asked has gone
+        folder.rmdir()
+        raise
     return make_secrets(spec, folder, hosts)
 
 
