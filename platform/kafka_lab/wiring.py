@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kafka_lab.exercises.catalog import Catalog
 from kafka_lab.exercises.exercise import Exercise
@@ -14,6 +14,10 @@ from kafka_lab.grading.attempt import Request
 from kafka_lab.programs.toolchains.base import Toolchain
 from kafka_lab.runtime.errors import LabError
 
+if TYPE_CHECKING:
+    from kafka_lab.grading.services import ServiceOrder
+    from kafka_lab.services.base import Service
+
 
 @lru_cache(maxsize=1)
 def plugins() -> Plugins:
@@ -21,11 +25,13 @@ def plugins() -> Plugins:
     from kafka_lab.exercises import builtin as bundled
     from kafka_lab.programs.toolchains import builtin as toolchains
     from kafka_lab.reports import builtin as reports
+    from kafka_lab.services import builtin as services
 
     builtins: Mapping[str, object] = {
         "bundled": bundled,
         "toolchains": toolchains,
         "reports": reports,
+        "services": services,
     }
     return Plugins(builtins)
 
@@ -47,6 +53,42 @@ def toolchain(language: str) -> Toolchain:
     return found
 
 
+def service_class(kind: str) -> type[Service]:
+    """Raises ``LabError`` for a kind that no plugin brings."""
+    from kafka_lab.services.base import Service
+
+    loaders = plugins().services()
+    if kind not in loaders:
+        raise LabError(
+            f"there is no service of the kind {kind}", f"known are {', '.join(sorted(loaders))}"
+        )
+    found = loaders[kind]()
+    if not (isinstance(found, type) and issubclass(found, Service)):
+        raise LabError(f"the loader of the service {kind} gave no Service class", "mend the plugin")
+    return found
+
+
+def service_orders(exercise: Exercise) -> tuple[ServiceOrder, ...]:
+    """What an exercise needs beside the cluster. Raises ``LabError`` as ``service_class``."""
+    from kafka_lab.grading.services import ServiceOrder
+
+    return tuple(
+        ServiceOrder(use.name, service_class(use.kind), use.settings, use.variables)
+        for use in exercise.manifest.services
+    )
+
+
+def missing_services(exercise: Exercise) -> list[str]:
+    """Why services of this exercise cannot be had on this machine: "needs X: install Y" each."""
+    found = []
+    for use in exercise.manifest.services:
+        try:
+            found.append(service_class(use.kind).unavailable())
+        except LabError as e:
+            found.append(f"needs the service {use.kind}: {e.what}; {e.fix}")
+    return [text for text in dict.fromkeys(found) if text]
+
+
 def request_for(exercise: Exercise, language: str, source: Path, **options: Any) -> Request:
     """An attempt's request for a program's folder."""
     track = exercise.track(language)
@@ -60,5 +102,6 @@ def request_for(exercise: Exercise, language: str, source: Path, **options: Any)
         checks=tuple((c.id, c.points) for c in exercise.manifest.checks),
         toolchain=toolchain(language),
         dialect=track.dialect,
+        services=service_orders(exercise),
         **options,
     )

@@ -75,6 +75,13 @@ def test_kafka_lab_toolchains() -> None:
         loaders["zig"]()
 
 
+def test_kafka_lab_services() -> None:
+    loaders = example("kafka_lab_services").services()
+    assert list(loaders) == ["redis"]
+    with pytest.raises(ModuleNotFoundError, match="my_course"):
+        loaders["redis"]()
+
+
 def test_kafka_lab_report_formats() -> None:
     formats = example("kafka_lab_report_formats").report_formats()
     verdict = Verdict("t", "go", Outcome.PASSED, (), 1, "embedded", "4.3.1", "a", 0.0, 1.0)

@@ -23,7 +23,7 @@ from kafka_lab import wiring
 from kafka_lab.cli import context
 from kafka_lab.runtime.events import read_events
 
-collect_ignore = ["plugin"]
+collect_ignore = ["plugin", "service_plugin"]
 
 PLUGIN = Path(__file__).with_name("plugin")
 """An outside package with the small exercise ``echo``, whose check takes seconds."""
@@ -139,7 +139,8 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
         for cached in (wiring.plugins, wiring.catalog, context.load_plugins):
             cached.cache_clear()
         kafka_lab.cli.cli.commands.clear()
-        sys.modules.pop("echo_lab", None)
+        for module in ("echo_lab", "priced_lab"):
+            sys.modules.pop(module, None)
 
     def install(*folders: Path) -> None:
         for folder in folders:

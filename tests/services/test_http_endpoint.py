@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from kafka_lab.runtime.leases import Leases
 from kafka_lab.services.http_endpoint import Behaviour, HttpEndpoint
 
 
 @pytest.fixture
-def endpoint() -> Iterator[HttpEndpoint]:
-    found = HttpEndpoint()
+def endpoint(leases: Leases) -> Iterator[HttpEndpoint]:
+    found = HttpEndpoint(leases)
     found.start()
     yield found
     found.stop()
@@ -56,3 +57,9 @@ def test_a_new_start_has_no_requests(endpoint: HttpEndpoint) -> None:
     endpoint.stop()
     endpoint.start()
     assert endpoint.received == []
+
+
+def test_its_log_names_each_request(endpoint: HttpEndpoint) -> None:
+    endpoint.script("/cut", [Behaviour(503)])
+    requests.post(endpoint.url + "/cut?a=1", b"12345", timeout=10)
+    assert endpoint.logs().split()[1:] == ["POST", "'/cut?a=1'", "5", "503"]

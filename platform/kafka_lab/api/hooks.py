@@ -30,6 +30,11 @@ def kafka_lab_toolchains() -> Mapping[str, Loader]:  # type: ignore[empty-body]
 
 
 @hookspec
+def kafka_lab_services() -> Mapping[str, Loader]:  # type: ignore[empty-body]
+    """Kind of service, as manifests name it, to a loader of its ``Service`` class."""
+
+
+@hookspec
 def kafka_lab_report_formats() -> Mapping[str, ReportFormat]:  # type: ignore[empty-body]
     """Format name to a function from a verdict to the report's text."""
 

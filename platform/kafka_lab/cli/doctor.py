@@ -29,7 +29,7 @@ def doctor_command() -> int:
         click.echo(f"  {mark} {what:<24} {how}")
         if not works and fix:
             click.echo(f"      {fix}")
-        usable = usable and (works or what.startswith(("track", "backend", "running")))
+        usable = usable and (works or what.startswith(("track", "backend", "service", "running")))
     plugins = context.load_plugins()
     for info in plugins.infos():
         if info.disabled or info.origin != "kafka-lab":
@@ -70,11 +70,30 @@ def _rows() -> Iterator[Row]:
         lacks = ", ".join(m.tool for m in missing)
         fix = "; ".join(m.fix for m in missing)
         yield not missing, f"track {language}", f"lacks {lacks}" if lacks else "works", fix
+    yield from _services()
     kept = len(leases.kept())
     left = len(list(leases.abandoned()))
     if kept or left:
         text = f"{kept} kept, {left} left by a killed kafka-lab"
         yield left == 0, "running clusters", text, "kafka-lab cluster down ends them"
+
+
+def _services() -> Iterator[Row]:
+    """Each kind of service, and the exercises that cannot be checked without it."""
+    from kafka_lab import wiring
+
+    users: dict[str, list[str]] = {}
+    for exercise in context.catalog().exercises:
+        for use in exercise.manifest.services:
+            users.setdefault(use.kind, []).append(exercise.slug)
+    for kind in sorted({*context.load_plugins().services(), *users}):
+        try:
+            missing = wiring.service_class(kind).unavailable()
+        except (LabError, ImportError) as e:
+            missing = str(e)
+        what, _, fix = missing.partition(": ")
+        wanted = f" (for {', '.join(users[kind])})" if missing and kind in users else ""
+        yield not missing, f"service {kind}", f"{what}{wanted}" if missing else "works", fix
 
 
 def _space(variable: str, folder: Path, gigabytes: float) -> Row:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_command(as_json: bool) -> None:
     """List the exercises by section, with your progress."""
+    from kafka_lab import wiring
     from kafka_lab.progress import Store
 
     best, catalog = Store().best(), context.catalog()
@@ -36,6 +37,7 @@ def list_command(as_json: bool) -> None:
                 "passed": e.slug in best and best[e.slug].outcome == "passed",
                 "best_points": best[e.slug].earned if e.slug in best else None,
                 "points": e.manifest.points,
+                "needs": wiring.missing_services(e),
             }
             for section in catalog.sections()
             for e in section.exercises
@@ -52,6 +54,8 @@ def list_command(as_json: bool) -> None:
             click.echo(f"  {mark} {e.slug:<22} {e.manifest.title}  {state}".rstrip())
             facts = f"{e.manifest.difficulty}, {e.manifest.minutes} min, {', '.join(e.languages)}"
             click.echo(click.style(f"      {facts}", dim=True))
+            for missing in wiring.missing_services(e):
+                click.echo(click.style(f"      {missing}", fg="yellow"))
     for slug, problem in catalog.broken.items():
         click.echo(f"  ! {slug}: {problem}", err=True)
 

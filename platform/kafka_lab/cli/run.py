@@ -31,10 +31,12 @@ def run_command(target: str | None, backend: str | None) -> int:
     exercise's), and what a read_committed reader sees in the topics is shown as it comes. Ctrl-C
     sends SIGTERM to your program and ends the cluster.
     """
+    from kafka_lab import wiring
     from kafka_lab.exercises.samples import Traffic, read_samples
     from kafka_lab.exercises.scratch import PARTITIONS, prepare_topics, topic_of
     from kafka_lab.faults.relay import Relay, doors
     from kafka_lab.grading.sandbox_cluster import stand_up
+    from kafka_lab.grading.services import ServiceOwner, refuse_missing
     from kafka_lab.programs.contract import environment
 
     context.sweep()
@@ -49,12 +51,17 @@ def run_command(target: str | None, backend: str | None) -> int:
         click.echo(f"Your program does not build:\n{e.output}", err=True)
         return 1
     link_editor(workspace.folder, built)
+    orders = wiring.service_orders(exercise)
+    refuse_missing(orders)
     standing = stand_up(choose(backend), ClusterSpec(), _note)
+    services = ServiceOwner(orders, standing.leases, None, None, lambda: standing.cluster)
     try:
         relay = Relay(standing.sockets, doors(standing.cluster)).start()
         folder = Path(tempfile.mkdtemp(prefix="kafka-lab-run-"))
         standing.leases.tree(folder)
         variables = prepare_topics(standing.cluster, exercise.manifest, "program-0")
+        services.prepare(_note)
+        variables |= services.begin_all()
         dialect = track.dialect or built.dialect
         env = environment(standing.cluster, "program-0", dialect, folder, variables, built.env)
         for name, value in sorted(variables.items()):
@@ -74,6 +81,7 @@ def run_command(target: str | None, backend: str | None) -> int:
         traffic.stop()
         relay.stop()
     finally:
+        services.stop()
         standing.close()
     _note(f"your program ended {_how(code)}")
     return 0 if code == 0 else 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -67,6 +67,17 @@ class CheckSpec:
 
 
 @dataclass(frozen=True)
+class ServiceUse:
+    """A real component beside the cluster. ``kind`` is what it is; ``variables``: a variable of
+    the contract → which of its addresses the program is given."""
+
+    name: str
+    kind: str
+    settings: Mapping[str, Any]
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """One ``exercise.toml``. ``minutes`` is how long a learner is likely to need."""
 
@@ -84,6 +95,7 @@ class Manifest:
     checks: tuple[CheckSpec, ...]
     path: Path
     stand_ins: Mapping[str, str] = field(default_factory=dict)
+    services: tuple[ServiceUse, ...] = ()
     version: str = ""
     """The exercise's own; empty for one that counts with the package that it comes in."""
 
@@ -207,7 +219,25 @@ def _beyond_schema(path: Path, data: dict[str, Any], lines: TomlLines) -> list[M
                 )
             )
         ids.setdefault(name, index)
-    return problems
+    return problems + list(_unlisted(path, data, lines))
+
+
+def _unlisted(path: Path, data: dict[str, Any], lines: TomlLines) -> Iterator[ManifestProblem]:
+    """Variables that a service gives and the contract does not list."""
+    contract = data.get("contract")
+    listed = contract.get("env", {}) if isinstance(contract, dict) else {}
+    services = data.get("services")
+    for name, use in services.items() if isinstance(services, dict) else ():
+        given = use.get("variables", {}) if isinstance(use, dict) else {}
+        for variable in given if isinstance(given, dict) else ():
+            if variable not in listed:
+                yield ManifestProblem(
+                    path,
+                    lines.find(("services", name, "variables", variable)),
+                    f"services.{name}.variables.{variable}",
+                    "the contract does not list this variable",
+                    "say in contract.env what it means",
+                )
 
 
 def _build(path: Path, data: dict[str, Any]) -> Manifest:
@@ -229,5 +259,14 @@ def _build(path: Path, data: dict[str, Any]) -> Manifest:
         checks=tuple(CheckSpec(check["id"], int(check["points"])) for check in data["checks"]),
         path=path,
         stand_ins=dict(data.get("stand_ins", {})),
+        services=tuple(
+            ServiceUse(
+                name,
+                use.get("kind", name),
+                dict(use.get("settings", {})),
+                dict(use.get("variables", {})),
+            )
+            for name, use in data.get("services", {}).items()
+        ),
         version=data.get("version", ""),
     )

@@ -234,6 +234,9 @@ class Plugins:
     def toolchains(self) -> dict[str, Loader]:
         return self._named("kafka_lab_toolchains")
 
+    def services(self) -> dict[str, Loader]:
+        return self._named("kafka_lab_services")
+
     def report_formats(self) -> dict[str, ReportFormat]:
         return self._named("kafka_lab_report_formats")
 

@@ -26,6 +26,7 @@ from kafka_lab.clusters.registry import Backend, choose
 from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.grading.job import Job, Ready
 from kafka_lab.grading.sandbox_cluster import Standing
+from kafka_lab.grading.services import ServiceOrder, ServiceOwner, refuse_missing
 from kafka_lab.grading.snapshot import snapshot
 from kafka_lab.programs.toolchains.base import Built, Toolchain
 from kafka_lab.runtime.errors import BuildFailed, LabError
@@ -61,6 +62,7 @@ class Request:
     keep: bool = False
     dialect: str | None = None
     exercise_version: str = ""
+    services: Sequence[ServiceOrder] = ()
     spare: Standing | None = None
     """A cluster of this spec that is up already; used once, ended with the attempt."""
 
@@ -127,6 +129,7 @@ def check(request: Request, listener: Listener | None = None) -> Verdict:
             f"{request.exercise} has no check {unknown[0]!r}", f"choose from {', '.join(known)}"
         )
     backend = choose(request.backend)
+    refuse_missing(request.services)
     attempt = _Attempt(request, backend, hear)
     return attempt.run()
 
@@ -144,6 +147,7 @@ class _Attempt:
         self.origin = time.monotonic()
         self.results = _Results()
         self.cluster: Cluster | None = None
+        self.services: ServiceOwner | None = None
         self.others = frozenset[int]()
 
     def run(self) -> Verdict:
@@ -176,6 +180,8 @@ class _Attempt:
                 if self.request.keep and self.cluster is not None:
                     self._say_kept(leases)
                 else:
+                    if self.services is not None:
+                        self.services.stop()
                     leases.clear()
                     reap_descendants(self.others)
                 with contextlib.suppress(OSError):  # no space: nothing may hide what went before
@@ -196,6 +202,11 @@ class _Attempt:
         self.backend.prepare(
             request.spec.version, lambda what, n, of: self.hear.stage(f"{what} ({n}/{of})")
         )
+        start: Future[Cluster] = Future()
+        services = self.services = ServiceOwner(
+            request.services, leases, log, self.folder, lambda: start.result()
+        )
+        services.prepare(self.hear.stage)
         spare = request.spare
         count = request.spec.sockets
         sockets = spare.sockets if spare else [listening_socket() for _ in range(count)]
@@ -209,17 +220,16 @@ class _Attempt:
             s.close()  # the child has its own copies
         try:
             self.hear.stage("building the program and starting the cluster")
-            with ThreadPoolExecutor(2) as pool:
+            with ThreadPoolExecutor(2 + len(request.services)) as pool:
                 build: Future[Built] = pool.submit(
                     request.toolchain.build, source, request.entry, self.hear.stage
                 )
-                start: Future[Cluster]
                 if spare:
-                    start = Future()
                     start.set_result(spare.cluster)
                 else:
                     start = pool.submit(self.backend.start, request.spec, ports, leases)
-                both: list[Future[Any]] = [build, start]
+                up = services.begin(pool)
+                both: list[Future[Any]] = [build, start, *up]
                 try:
                     wait(both)
                 except KeyboardInterrupt:
@@ -232,6 +242,8 @@ class _Attempt:
                     self.cluster = start.result()
                 built = build.result()
                 self.cluster = start.result()
+                for service in up:
+                    service.result()
             self.hear.built(built)
             log.write(
                 "cluster",
@@ -245,6 +257,7 @@ class _Attempt:
                 dict(built.env),
                 request.dialect or built.dialect,
                 str(source),
+                services.handles(),
             )
             assert child.stdin is not None
             with contextlib.suppress(BrokenPipeError):
@@ -409,6 +422,7 @@ class _Attempt:
             f"the cluster is kept at {self.cluster.harness_bootstrap} until "
             f"kafka-lab cluster down; a client's configuration is in {path}"
         )
+        self.results.notes += self.services.ways_in() if self.services else []
         leases.keep()
 
 

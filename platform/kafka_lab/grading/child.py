@@ -55,6 +55,7 @@ def main() -> None:
     from kafka_lab.faults.relay import Relay, doors
     from kafka_lab.grading.lab import Lab
     from kafka_lab.grading.plugin import LabPlugin
+    from kafka_lab.grading.services import attach_services, leave_services
     from kafka_lab.runtime.events import EventLog
     from kafka_lab.runtime.leases import Leases
 
@@ -72,7 +73,10 @@ def main() -> None:
         sockets = [socket.socket(fileno=fd) for fd in job.relay_fds]
         relay = Relay(sockets, doors(cluster), log).start()
         relays.append(relay)
-        standby.lab = Lab(job, standby.ready, cluster, relay, leases, log)
+        services, told = attach_services(standby.ready.services, leases, log, cluster)
+        standby.lab = Lab(
+            job, standby.ready, cluster, relay, leases, log, services=services, told=told
+        )
         return standby.lab  # type: ignore[no-any-return]
 
     plugin = LabPlugin(job, make_lab)
@@ -93,6 +97,7 @@ def main() -> None:
     finally:
         if standby.lab is not None:
             standby.lab.stop_programs()
+            leave_services(standby.lab.services)
             for text in standby.lab.notes:
                 plugin.send("note", text=text)
         for relay in relays:

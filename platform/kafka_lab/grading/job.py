@@ -7,7 +7,7 @@ are still being made; the second says where they are. End of file means that the
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -49,6 +49,7 @@ class Ready:
     env: dict[str, str]
     dialect: str
     source: str
+    services: list[dict[str, Any]] = field(default_factory=list)
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"

@@ -28,8 +28,10 @@ from kafka_lab.runtime import seeds
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.events import EventLog
 from kafka_lab.runtime.leases import Leases
+from kafka_lab.services.base import Service
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Service)
 
 
 @dataclass
@@ -62,6 +64,9 @@ class Lab:
     _local: threading.local = field(default_factory=threading.local)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     topic_ids: dict[str, str] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Variables that services give to every program."""
 
     # -- chance and time ------------------------------------------------------------------
 
@@ -146,7 +151,7 @@ class Lab:
             principal,
             self.ready.dialect,
             folder / "home" / name,
-            variables,
+            {**self.told, **variables},
             self.ready.env,
         )
         program = Program(
@@ -299,6 +304,23 @@ class Lab:
             for d in denials(self.cluster)
             if d.principal in mine and (d.principal, d.operation, d.resource) not in self._excused
         ]
+
+    # -- services -------------------------------------------------------------------------
+
+    def service(self, name: str, kind: type[S] = Service) -> S:  # type: ignore[assignment]
+        """A service that the manifest lists, by its name there; ``kind`` is its class.
+
+        Raises:
+            LabError: when the manifest has no such service, or it is of another class.
+        """
+        found = self.services.get(name)
+        if not isinstance(found, kind):
+            known = ", ".join(self.services) or "none"
+            raise LabError(
+                f"there is no service {name!r} of class {kind.__name__}",
+                f"the manifest lists {known}",
+            )
+        return found
 
     # -- scenarios ------------------------------------------------------------------------
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+from kafka_lab.runtime.errors import LabError
+from kafka_lab.runtime.leases import Leases
+from kafka_lab.services.base import Service
+from kafka_lab.services.process import Process
 
 
 @dataclass(frozen=True)
@@ -40,21 +49,33 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
 
-class HttpEndpoint:
-    """Lives in the process that starts it: its threads end with that process."""
+class HttpEndpoint(Service):
+    """Lives in the process that starts it: its threads end with that process.
 
-    def __init__(self) -> None:
+    Its log has a line for each request: time, method, path, size of the body, and what was done.
+    """
+
+    kind = "http"
+    in_grader = True
+
+    def __init__(self, leases: Leases, logs_folder: Path | None = None, **given: Any) -> None:
+        super().__init__(leases, logs_folder, **given)
         self._scripts: dict[str, list[Behaviour]] = {}
         self._received: list[Received] = []
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._server: _Server | None = None
+        self._log_path: Path | None = None
+
+    @classmethod
+    def unavailable(cls) -> str:
+        return ""
 
     @property
     def url(self) -> str:
-        """Its address. Raises ``RuntimeError`` when it is not running."""
+        """Its address. Raises ``LabError`` when it is not running."""
         if self._server is None:
-            raise RuntimeError("the HTTP endpoint is not running")
+            raise LabError("the HTTP endpoint is not running", "start it first")
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property
@@ -74,27 +95,56 @@ class HttpEndpoint:
         with self._lock:
             self._scripts[path] = list(behaviours)
 
-    def start(self) -> None:
-        """Listen on a free port, with no request on record. Raises ``RuntimeError`` if it does."""
-        if self._server is not None:
-            raise RuntimeError("the HTTP endpoint is already running")
+    def addresses(self) -> dict[str, str]:
+        return {"url": self.url}
+
+    def _launch(self, folder: Path) -> list[Process]:
         self._received, self._stopped = [], threading.Event()
+        self._scripts = {}
+        self._log_path = self._log(folder)
         self._server = _Server(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return []
+
+    def _answers(self) -> bool:
+        return self._server is not None  # it listens from the start
 
     def stop(self) -> None:
         """Stop listening and let go of hanging requests; does nothing twice."""
         if self._server is not None:
+            self.tell("service-stop", service=self.name)
             self._stopped.set()
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+        super().stop()
+
+    def logs(self) -> str:
+        return self._log_path.read_text() if self._log_path and self._log_path.exists() else ""
+
+    def _write_down(self, request: Received, does: Behaviour) -> None:
+        done = "hang" if does.hang else "reset" if does.reset else str(does.status)
+        self.tell(
+            "service-request",
+            service=self.name,
+            method=request.method,
+            path=request.path,
+            size=len(request.body),
+            answer=done,
+        )
+        if self._log_path:
+            when = datetime.fromtimestamp(request.at, UTC).isoformat(timespec="milliseconds")
+            line = f"{when} {request.method} {request.path!a} {len(request.body)} {done}\n"
+            with contextlib.suppress(OSError), self._log_path.open("a") as log:
+                log.write(line)
 
     def _next(self, request: Received) -> Behaviour:
         with self._lock:
             self._received.append(request)
             script = self._scripts.get(urlsplit(request.path).path, [Behaviour()])
-            return script.pop(0) if len(script) > 1 else script[0]
+            does = script.pop(0) if len(script) > 1 else script[0]
+            self._write_down(request, does)
+        return does
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         endpoint, stopped = self, self._stopped

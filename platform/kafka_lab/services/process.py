@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.leases import Lease, Leases, kill_tree, same_process, start_time
 
@@ -19,7 +21,7 @@ _DROPPED = ("JAVA_", "JDK_", "_JAVA", "KAFKA_", "PG", "MYSQL_", "KRB5")
 
 
 class Process:
-    """A command in a process group of its own."""
+    """A command in a process group of its own; ``user`` runs it if this process is root."""
 
     def __init__(
         self,
@@ -29,6 +31,7 @@ class Process:
         log: Path,
         leases: Leases,
         env: Mapping[str, str] | None = None,
+        user: str = "",
     ) -> None:
         self.name = name
         self.argv = list(argv)
@@ -36,6 +39,7 @@ class Process:
         self.log = log
         self._leases = leases
         self._env = dict(env or {})
+        self._user = user
         self.pid = 0
         self._started = 0.0
         self._lease: Lease | None = None
@@ -46,6 +50,9 @@ class Process:
         if self.alive():
             raise LabError(f"{self.name} is already running", "stop it first")
         env = {k: v for k, v in os.environ.items() if not k.startswith(_DROPPED)}
+        other: dict[str, Any] = {}
+        if self._user:
+            other = {"user": self._user, "group": group_of(self._user), "extra_groups": []}
         with self.log.open("ab") as log:
             try:
                 self._child = subprocess.Popen(
@@ -56,6 +63,7 @@ class Process:
                     cwd=self.folder,
                     start_new_session=True,
                     env=env | self._env,
+                    **other,
                 )
             except OSError as e:
                 raise LabError(
@@ -63,7 +71,11 @@ class Process:
                 ) from e
         self.pid = self._child.pid
         self._started = start_time(self.pid) or 0.0
-        self._lease = self._leases.process(self.pid)
+        try:
+            self._lease = self._leases.process(self.pid)
+        except OSError:  # cleared meanwhile: whoever asked has gone
+            kill_tree(self.pid, self._started)
+            raise
 
     def alive(self) -> bool:
         if self._child is not None and self._child.poll() is not None:
@@ -90,6 +102,23 @@ class Process:
         kill_tree(self.pid, self._started)
         self.end(signal.SIGKILL)
 
+    def pause(self) -> None:
+        """SIGSTOP to the process and its descendants."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT to the process and its descendants."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        if not self.alive():
+            return
+        with contextlib.suppress(psutil.Error):
+            mother = psutil.Process(self.pid)
+            for process in (mother, *mother.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(number)
+
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
@@ -100,6 +129,7 @@ class Process:
             "folder": str(self.folder),
             "log": str(self.log),
             "env": self._env,
+            "user": self._user,
             "pid": self.pid,
             "started": self._started,
         }
@@ -113,6 +143,17 @@ class Process:
             Path(raw["log"]),
             leases,
             raw["env"],
+            raw["user"],
         )
         found.pid, found._started = int(raw["pid"]), float(raw["started"])
         return found
+
+
+def group_of(user: str) -> int:
+    """A user's first group. Raises ``LabError`` when there is no such user."""
+    import pwd
+
+    try:
+        return pwd.getpwnam(user).pw_gid
+    except KeyError as e:
+        raise LabError(f"there is no user {user}", "kafka-lab doctor says what is missing") from e

@@ -15,7 +15,7 @@ from kafka_lab.runtime import maven
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.locks import locked
 from kafka_lab.runtime.paths import cache_dir
-from kafka_lab.services.base import Service
+from kafka_lab.services.base import Say, Service
 from kafka_lab.services.process import Process
 
 _APP = maven.Artifact.parse(
@@ -27,7 +27,7 @@ _APP = maven.Artifact.parse(
 class Registry(Service):
     """The global compatibility level is BACKWARD, as Confluent's is; Apicurio's own is NONE."""
 
-    name = "registry"
+    kind = "registry"
     _port = 0
 
     @classmethod
@@ -42,6 +42,14 @@ class Registry(Service):
     def url(self) -> str:
         """Base address of the Confluent API."""
         return f"http://127.0.0.1:{self._port}/apis/ccompat/v7"
+
+    @classmethod
+    def prepare(cls, settings: Mapping[str, Any], say: Say) -> None:
+        say("fetching the registry")
+        _unpacked()
+
+    def addresses(self) -> dict[str, str]:
+        return {"url": self.url}
 
     def _launch(self, folder: Path) -> list[Process]:
         self._port, management = free_ports(2)

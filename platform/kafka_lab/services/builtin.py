@@ -1,0 +1,27 @@
+"""The services that come with kafka-lab, registered the way an outside plugin's are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kafka_lab.api import API_VERSION, Loader, hookimpl
+
+KAFKA_LAB_API = API_VERSION
+
+
+def _registry() -> type:
+    from kafka_lab.services.registry import Registry
+
+    return Registry
+
+
+def _http() -> type:
+    from kafka_lab.services.http_endpoint import HttpEndpoint
+
+    return HttpEndpoint
+
+
+@hookimpl
+def kafka_lab_services() -> Mapping[str, Loader]:
+    """Kind to a loader of the class."""
+    return {"registry": _registry, "http": _http}

@@ -1,0 +1,62 @@
+"""An exercise with services, from an outside package that brings one of them, by real checks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kafka_lab.runtime.events import read_events
+
+from .conftest import PLUGIN, Tool
+
+PRICED = Path(__file__).with_name("service_plugin")
+
+
+@pytest.fixture
+def priced(tool: Tool, plugins: Callable[..., None]) -> Tool:
+    plugins(PLUGIN, PRICED)
+    tool.env["PYTHONPATH"] += f"{os.pathsep}{PRICED}"
+    return tool
+
+
+def test_services_are_there_for_program_and_grader(priced: Tool) -> None:
+    folder = priced.started("priced")
+    failed = priced.run("check")
+    assert failed.code == 1
+    assert "wrong-price: The prices are" in failed.out
+    shutil.copy(PRICED / "priced" / "solution" / "python" / "priced.py", folder)
+    done = priced.run("check")
+    assert (done.code, "PASSED  10 of 10 points" in done.out) == (0, True)
+    attempt = sorted(priced.home.glob("attempts/*"))[-1]
+    events = read_events(attempt / "events.jsonl")
+    for name in ("registry", "prices", "shelf"):
+        kinds = [e["kind"] for e in events if e.get("service") == name]
+        assert kinds[:2] == ["service-start", "service-ready"]
+        assert (attempt / f"service-{name}.log").stat().st_size > 0
+    asked = [e for e in events if e["kind"] == "service-request" and e["path"] == "/3"]
+    assert [e["answer"] for e in asked] == ["503", "200"]
+    stopped = [e["service"] for e in events if e["kind"] == "service-stop"]
+    assert sorted(stopped) == ["prices", "registry", "shelf"]
+    assert priced.left_over() == []
+
+
+def test_a_service_that_cannot_be_had_is_said_everywhere(priced: Tool) -> None:
+    said = "needs Unobtainium: install it with apt-get install unobtainium"
+    assert said in priced.call("list").out
+    rows = {row["slug"]: row for row in json.loads(priced.call("list", "--json").out)}
+    assert rows["unpriced"]["needs"] == [said]
+    assert rows["priced"]["needs"] == []
+    doctor = priced.call("doctor").out
+    assert "✗ service absent" in doctor
+    assert "needs Unobtainium (for unpriced)" in doctor
+    assert "✓ service shelf" in doctor
+    priced.started("unpriced")
+    done = priced.run("check")
+    assert done.code == 2
+    assert "the service absent needs Unobtainium" in done.err
+    assert "apt-get install unobtainium" in done.err
