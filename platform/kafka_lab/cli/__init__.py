@@ -34,6 +34,7 @@ COMMANDS = {
     "doctor": ("doctor", "Say what works on this machine, what does not, and how to get it."),
     "tour": ("tour", "See the whole thing work, from start to verdict."),
     "verify": ("verify", "Prove an exercise: starter, solutions, mutants, variants."),
+    "course": ("course", "Set up a course: exercises, weights, deadlines; give points by hand."),
     "exercise": ("exercise", "Write an exercise of your own: begin a package, find what it lacks."),
     "cluster": ("cluster", "Start a cluster to play with, or end those that are kept."),
     "cache": ("cache", "Look after downloads and start-up caches."),

@@ -54,14 +54,18 @@ class ManifestProblem:
 class ManifestError(LabError):
     """A manifest that cannot be used; ``problems`` has every mistake, in the file's order."""
 
-    def __init__(self, problems: Sequence[ManifestProblem]) -> None:
+    def __init__(
+        self,
+        problems: Sequence[ManifestProblem],
+        fix: str = "correct the manifest; `kafka-lab list` reads it again",
+    ) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
         mistakes = "one mistake" if count == 1 else f"{count} mistakes"
         super().__init__(
             f"{self.problems[0].path} has {mistakes}:\n"
             + "\n".join(f"  {problem}" for problem in self.problems),
-            "correct the manifest; `kafka-lab list` reads it again",
+            fix,
         )
 
 
@@ -72,16 +76,16 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def schema_problems(
-    path: Path, schema: bytes, data: dict[str, Any], lines: TomlLines
+    path: Path, schema: bytes, data: dict[str, Any], lines: TomlLines, kind: str = "manifest"
 ) -> list[ManifestProblem]:
-    """Everything that the JSON Schema has against ``data``."""
+    """Everything that the JSON Schema has against ``data``, which is of a ``kind`` of file."""
     # By name: it is slow to import, and comes without type information.
     jsonschema: Any = importlib.import_module("jsonschema")
     validator = jsonschema.Draft202012Validator(json.loads(schema))
     return [
         ManifestProblem(path, lines.find(at), _dotted(at), what, fix)
         for error in validator.iter_errors(data)
-        for at, what, fix in _said(error)
+        for at, what, fix in _said(error, kind)
     ]
 
 
@@ -97,7 +101,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _said(error: Any) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+def _said(error: Any, kind: str) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     """Key, what is wrong and the fix: one or more for each error of jsonschema."""
     at: tuple[str | int, ...] = tuple(error.absolute_path)
     schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
@@ -118,7 +122,7 @@ def _said(error: Any) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         for name in (n for n in got if n not in properties):
             near = nearest(name, properties)
             fix = f"did you mean {near}?" if near else f"known are {', '.join(properties)}"
-            yield (*at, name), "is not a key of a manifest", fix
+            yield (*at, name), f"is not a key of a {kind}", fix
     elif rule == "propertyNames":
         yield at, "cannot be a name here", f"use {meaning}"
     elif rule == "type":
@@ -133,8 +137,8 @@ def _said(error: Any) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         yield at, "is empty", f"write {meaning}"
     elif rule == "maxLength":
         yield at, f"has {len(got)} characters, at most {wanted} fit", f"write {meaning}"
-    elif rule in ("minimum", "maximum"):
-        limit = "at least" if rule == "minimum" else "at most"
+    elif rule in ("minimum", "maximum", "exclusiveMinimum"):
+        limit = {"minimum": "at least", "maximum": "at most"}.get(rule, "more than")
         yield at, f"{_shown(got)} is out of range ({limit} {wanted})", f"write {meaning}"
     elif rule == "pattern":
         yield at, f"{_shown(got)} is not of the right form", f"write {meaning}"

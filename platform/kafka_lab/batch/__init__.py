@@ -1,0 +1,1 @@
+"""Many submissions: a course, what students handed in, and the gradebook."""
