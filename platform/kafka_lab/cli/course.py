@@ -104,8 +104,8 @@ def show(course_file: Path) -> None:
 def override(student: str, exercise: str, points: float, reason: str, course_file: Path) -> None:
     """Give a student POINTS for an exercise by hand, whatever the grader says.
 
-    They count as they are: no late policy is applied to them. `kafka-lab grade` puts them into
-    the gradebook; a later override of the same takes this one's place.
+    They count as they are: no late policy is applied to them. The next grading puts them into the
+    gradebook; a later override of the same takes this one's place.
     """
     from kafka_lab.batch.course import load_course
     from kafka_lab.batch.tables import Override, add_override, read_roster
@@ -126,7 +126,7 @@ def override(student: str, exercise: str, points: float, reason: str, course_fil
     add_override(
         course.overrides, Override(student, exercise, points, reason.strip(), _who(), when)
     )
-    click.echo(f"{student}, {exercise}: {points:g} points; `kafka-lab grade` applies it")
+    click.echo(f"{student}, {exercise}: {points:g} points, from the next grading on")
 
 
 def _who() -> str:
