@@ -108,7 +108,7 @@ def _keys(schema: Mapping[str, Any], before: str) -> Iterator[str]:
 
 def _values(schema: Mapping[str, Any]) -> str:
     values = schema.get("enum")
-    return f" (`{'`, `'.join(values)}`)" if values else ""
+    return f" (`{'`, `'.join(map(str, values))}`)" if values else ""
 
 
 def _sections() -> str:

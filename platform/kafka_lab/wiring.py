@@ -90,7 +90,8 @@ def missing_services(exercise: Exercise) -> list[str]:
 
 
 def request_for(exercise: Exercise, language: str, source: Path, **options: Any) -> Request:
-    """An attempt's request for a program's folder."""
+    """An attempt's request for a program's folder, on the cluster that the manifest asks for."""
+    options.setdefault("spec", exercise.manifest.cluster)
     track = exercise.track(language)
     return Request(
         exercise=exercise.slug,

@@ -4,11 +4,13 @@ import importlib
 import json
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kafka_lab.clusters.spec import ClusterSpec, ListenerSpec
 from kafka_lab.exercises.manifest import SCHEMA, SECTIONS, load_manifest
 from kafka_lab.exercises.problems import ManifestError
 from kafka_lab.runtime.errors import LabError
@@ -195,3 +197,85 @@ def test_a_manifest_found_good_once_costs_no_import_of_jsonschema(tmp_path: Path
     )
     subprocess.run([sys.executable, "-c", program], check=True)
     assert mistakes(tmp_path, ("minutes = 45", "minutes = 0"))  # a change is seen nevertheless
+
+
+SHAPE = """\
+[cluster]
+brokers = 3
+controllers = 3
+separate = true
+racks = ["a", "b"]
+mechanism = "SCRAM-SHA-256"
+protocol = "SASL_SSL"
+config = { "num.io.threads" = 4, "unclean.leader.election.enable" = true }
+node_config = { 2 = { "log.retention.ms" = "1" } }
+"""
+
+
+def shaped(cluster: str) -> tuple[str, str]:
+    return "[tracks.python]", f"{cluster}\n[tracks.python]"
+
+
+def test_a_shape(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    assert load_manifest(path).cluster == ClusterSpec()
+    path = write(tmp_path, GOOD.replace(*shaped(SHAPE)))
+    assert load_manifest(path).cluster == ClusterSpec(
+        3,
+        controllers=3,
+        separate=True,
+        racks=("a", "b"),
+        broker_config={"num.io.threads": "4", "unclean.leader.election.enable": "true"},
+        node_config={2: {"log.retention.ms": "1"}},
+        listeners=(ListenerSpec("CLIENT", "SASL_SSL", ("SCRAM-SHA-256",)),),
+    )
+    several = """\
+    [[cluster.listeners]]
+    name = "MUTUAL"
+    protocol = "SSL"
+    client_auth = "required"
+    [[cluster.listeners]]
+    name = "TOKENS"
+    mechanisms = ["OAUTHBEARER"]
+    """
+    path = write(tmp_path, GOOD.replace(*shaped(textwrap.dedent(several))))
+    assert load_manifest(path).cluster.listeners == (
+        ListenerSpec("MUTUAL", "SSL", client_auth="required"),
+        ListenerSpec("TOKENS", "SASL_PLAINTEXT", ("OAUTHBEARER",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("cluster", "said"),
+    [
+        ("cluster.brokers = 7", "14: cluster.brokers: 7 is out of range (at most 6)"),
+        ("cluster.brokers = 'two'", "14: cluster.brokers: 'two' is not a whole number"),
+        ("cluster.rack = ['a']", "cluster.rack: is not a key of a manifest; did you mean racks?"),
+        ("cluster.config = {a = []}", "cluster.config.a: [] is not text in quotes or a whole num"),
+        (
+            "[cluster]\ncontrollers = 3\n",
+            "15: cluster.controllers: 3 of 1 brokers cannot be controllers at the start; "
+            "ask for more brokers, or for separate controllers",
+        ),
+        ("[cluster]\nlater = 1\n", "15: cluster.later: 1 of 1 brokers cannot come later"),
+        (
+            "[cluster]\nmechanism = 'PLAIN'\nprotocol = 'SSL'\n",
+            "15: cluster.mechanism: means nothing with the protocol SSL; leave it out",
+        ),
+        ("[cluster]\nclient_auth = 'required'\n", "cluster.client_auth: means nothing with the pr"),
+        (
+            "[cluster]\nprotocol = 'SSL'\n[[cluster.listeners]]\nname = 'A'\n",
+            "15: cluster.protocol: is said for all, and there are [[cluster.listeners]]",
+        ),
+        ("[[cluster.listeners]]\nname = 'HARNESS'\n", "listeners: a listener for programs cannot"),
+        ("[cluster.versions]\n4 = '4.2.0'\n", "15: cluster.versions.4: there is no node 4; 1 to 1"),
+        ("[cluster.versions]\n1 = '4'\n", "15: cluster.versions.1: '4' is not of the right form"),
+    ],
+)
+def test_what_is_wrong_with_a_shape(tmp_path: Path, cluster: str, said: str) -> None:
+    if cluster.startswith("["):
+        (found,) = mistakes(tmp_path, shaped(cluster))
+    else:
+        (found,) = mistakes(tmp_path, ('covers = ["ACLs"]\n', f'covers = ["ACLs"]\n{cluster}\n'))
+        said = said.replace("14:", "8:")
+    assert said in found

@@ -13,7 +13,6 @@ import click
 from kafka_lab.cli import context
 from kafka_lab.cli.check import link_editor
 from kafka_lab.clusters.registry import choose
-from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.runtime.errors import BuildFailed
 from kafka_lab.runtime.interrupts import held
 
@@ -53,7 +52,7 @@ def run_command(target: str | None, backend: str | None) -> int:
     link_editor(workspace.folder, built)
     orders = wiring.service_orders(exercise)
     refuse_missing(orders)
-    standing = stand_up(choose(backend), ClusterSpec(), _note)
+    standing = stand_up(choose(backend), exercise.manifest.cluster, _note)
     services = ServiceOwner(orders, standing.leases, None, None, lambda: standing.cluster)
     try:
         relay = Relay(standing.sockets, doors(standing.cluster)).start()

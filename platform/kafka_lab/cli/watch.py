@@ -20,7 +20,10 @@ from kafka_lab.runtime.interrupts import held
 
 
 class Spare:
-    """One pre-started, single-use cluster; started in the background, probed before use."""
+    """One pre-started, single-use cluster; started in the background, probed before use.
+
+    It is of one spec, and serves only an attempt that asks for the same.
+    """
 
     def __init__(self, backend: Backend, spec: ClusterSpec) -> None:
         self._backend = backend
@@ -38,16 +41,20 @@ class Spare:
         with contextlib.suppress(LabError, OSError):
             self._made = stand_up(self._backend, self._spec, lambda text: None)
 
-    def take(self) -> Standing | None:
-        """The spare, if it is alive; the caller owns it then."""
+    def take(self, spec: ClusterSpec | None = None) -> Standing | None:
+        """The spare, if it is alive and of this spec; the caller owns it then."""
         if self._thread is not None:
             self._thread.join()
         self._thread = None
         made, self._made = self._made, None
-        if made is not None and not all(b.alive() for b in made.cluster.brokers):
+        if made is not None and not self._fits(made, spec or self._spec):
             made.close()
             return None
         return made
+
+    def _fits(self, made: Standing, spec: ClusterSpec) -> bool:
+        nodes = (b for b in made.cluster.nodes if not b.meant_down)
+        return made.cluster.spec == spec and all(b.alive() for b in nodes)
 
     def close(self) -> None:
         made = self.take()
@@ -71,11 +78,11 @@ def watch_command(
     context.sweep()
     workspace = context.locate(target)
     exercise = context.catalog().get(workspace.exercise)
-    chosen, spec, store = choose(backend), ClusterSpec(), Store()
+    chosen, spec, store = choose(backend), exercise.manifest.cluster, Store()
     spare = Spare(chosen, spec)
 
     def once() -> None:
-        standing = spare.take()
+        standing = spare.take(spec)
         request = context.request_for(
             exercise,
             workspace.language,

@@ -19,6 +19,14 @@ _CLIENT_AUTH = ("none", "requested", "required")
 _OWN_NAMES = ("HARNESS", "INTERNAL", "CONTROLLER")
 
 
+class ShapeError(LabError):
+    """A shape that cannot be made. ``key`` is the field that is wrong, as manifests call it."""
+
+    def __init__(self, key: str, what: str, fix: str) -> None:
+        self.key = key
+        super().__init__(what, fix)
+
+
 @dataclass(frozen=True)
 class ListenerSpec:
     """A listener, in Kafka's words (documentation, "Listener Configuration").
@@ -27,7 +35,7 @@ class ListenerSpec:
     where it has TLS.
 
     Raises:
-        LabError: for a word that is not one of Kafka's, or not one that kafka-lab can make.
+        ShapeError: for a word that is not one of Kafka's, or not one that kafka-lab can make.
     """
 
     name: str = "CLIENT"
@@ -37,18 +45,21 @@ class ListenerSpec:
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
-            raise LabError(
+            raise ShapeError(
+                "protocol",
                 f"listener {self.name}: there is no protocol {self.protocol!r}",
                 f"choose one of {', '.join(PROTOCOLS)}",
             )
         for mechanism in self.mechanisms:
             if mechanism not in MECHANISMS:
-                raise LabError(
+                raise ShapeError(
+                    "mechanisms",
                     f"listener {self.name}: the mechanism {mechanism!r} cannot be had",
                     f"choose from {', '.join(MECHANISMS)}",
                 )
         if self.client_auth not in _CLIENT_AUTH:
-            raise LabError(
+            raise ShapeError(
+                "client_auth",
                 f"listener {self.name}: client_auth is {self.client_auth!r}",
                 f"choose one of {', '.join(_CLIENT_AUTH)}",
             )
@@ -88,7 +99,7 @@ class ClusterSpec:
     exporter agent for each broker, ``log_dirs`` several log directories for each.
 
     Raises:
-        LabError: for a shape that no backend can make.
+        ShapeError: for a shape that no backend can make.
     """
 
     brokers: int = 1
@@ -111,38 +122,46 @@ class ClusterSpec:
 
     def __post_init__(self) -> None:
         if not 1 <= self.brokers <= MOST_BROKERS:
-            raise LabError(
+            raise ShapeError(
+                "brokers",
                 f"a cluster of {self.brokers} brokers cannot be had",
                 f"ask for 1 to {MOST_BROKERS}",
             )
         if self.controllers not in (1, 3, 5):
-            raise LabError(
-                f"{self.controllers} controllers make no quorum of use", "ask for 1, 3 or 5"
+            raise ShapeError(
+                "controllers",
+                f"{self.controllers} controllers make no quorum of use",
+                "ask for 1, 3 or 5",
             )
         if not 0 <= self.later < self.brokers:
-            raise LabError(
-                f"{self.later} of {self.brokers} brokers cannot come later", "ask for less"
+            raise ShapeError(
+                "later", f"{self.later} of {self.brokers} brokers cannot come later", "ask for less"
             )
         if not self.separate and self.controllers > self.brokers - self.later:
-            raise LabError(
+            raise ShapeError(
+                "controllers",
                 f"{self.controllers} of {self.brokers} brokers cannot be controllers at the start",
                 "ask for more brokers, or for separate controllers",
             )
         if not 1 <= self.log_dirs <= 4:
-            raise LabError(f"{self.log_dirs} log directories cannot be had", "ask for 1 to 4")
+            raise ShapeError(
+                "log_dirs", f"{self.log_dirs} log directories cannot be had", "ask for 1 to 4"
+            )
         if self.internal and (
             self.internal.name != "INTERNAL"
             or (self.internal.sasl and self.internal.mechanisms != ("PLAIN",))
         ):
             # SCRAM users are made by a request to the running cluster; brokers need theirs before.
-            raise LabError(
+            raise ShapeError(
+                "internal",
                 "the listener between brokers is called INTERNAL, and its only mechanism is PLAIN",
                 "write ListenerSpec('INTERNAL', 'SASL_SSL')",
             )
         names = [listener.name for listener in self.listeners]
         for name in names:
             if name in _OWN_NAMES or names.count(name) > 1 or not name.isalnum():
-                raise LabError(
+                raise ShapeError(
+                    "listeners",
                     f"a listener for programs cannot be called {name!r}",
                     "choose another name, of letters and digits",
                 )

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kafka_lab import __version__
+from kafka_lab.clusters.spec import ClusterSpec, ShapeError
 from kafka_lab.exercises.problems import ManifestError, ManifestProblem
+from kafka_lab.exercises.shape import cluster_spec
 from kafka_lab.exercises.toml_lines import TomlLines
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.paths import cache_dir
@@ -98,6 +100,8 @@ class Manifest:
     services: tuple[ServiceUse, ...] = ()
     version: str = ""
     """The exercise's own; empty for one that counts with the package that it comes in."""
+    cluster: ClusterSpec = field(default_factory=ClusterSpec)
+    """The shape of the cluster that ``check``, ``run``, ``watch`` and ``verify`` start."""
 
     @property
     def section_name(self) -> str:
@@ -179,6 +183,8 @@ def _validate(path: Path, raw: bytes, data: dict[str, Any], lines: TomlLines) ->
         problems = schema_problems(path, schema, data, lines)
     # Not in the digest: these need the folder, or more than a schema can say.
     problems += _beyond_schema(path, data, lines)
+    if not problems:
+        problems += _shape_problem(path, data, lines)
     if problems:
         ordered = sorted(problems, key=lambda p: (p.line or 0, p.key))
         raise ManifestError(tuple(ordered))
@@ -240,6 +246,20 @@ def _unlisted(path: Path, data: dict[str, Any], lines: TomlLines) -> Iterator[Ma
                 )
 
 
+def _shape_problem(path: Path, data: dict[str, Any], lines: TomlLines) -> list[ManifestProblem]:
+    """What is wrong with a cluster each of whose keys is right by itself."""
+    try:
+        cluster_spec(data.get("cluster", {}))
+    except ShapeError as e:
+        key = f"cluster.{e.key}".rstrip(".")
+        parts = key.split(".")
+        # An array's entries are found by their number, a table's keys are text.
+        listed = parts[1:2] == ["listeners"]
+        at = tuple(int(part) if listed and part.isdigit() else part for part in parts)
+        return [ManifestProblem(path, lines.find(at), key, e.what, e.fix)]
+    return []
+
+
 def _build(path: Path, data: dict[str, Any]) -> Manifest:
     return Manifest(
         slug=data["slug"],
@@ -269,4 +289,5 @@ def _build(path: Path, data: dict[str, Any]) -> Manifest:
             for name, use in data.get("services", {}).items()
         ),
         version=data.get("version", ""),
+        cluster=cluster_spec(data.get("cluster", {})),
     )

@@ -126,7 +126,9 @@ def _said(error: Any, kind: str) -> Iterator[tuple[tuple[str | int, ...], str, s
     elif rule == "propertyNames":
         yield at, "cannot be a name here", f"use {meaning}"
     elif rule == "type":
-        yield at, f"{_shown(got)} is not {_TYPES.get(str(wanted), wanted)}", f"write {meaning}"
+        kinds = [wanted] if isinstance(wanted, str) else wanted
+        kind = " or ".join(_TYPES.get(str(k), str(k)) for k in kinds)
+        yield at, f"{_shown(got)} is not {kind}", f"write {meaning}"
     elif rule == "enum":
         near = nearest(got, wanted) if isinstance(got, str) else None
         fix = f"did you mean '{near}'?" if near else f"write {meaning}"

@@ -24,10 +24,13 @@ from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.ports import listening_socket
 from kafka_lab.clusters.registry import Backend, choose
 from kafka_lab.clusters.spec import ClusterSpec
+from kafka_lab.grading.asking import Answers
 from kafka_lab.grading.job import Job, Ready
+from kafka_lab.grading.more_clusters import MoreClusters, told
 from kafka_lab.grading.sandbox_cluster import Standing
 from kafka_lab.grading.services import ServiceOrder, ServiceOwner, refuse_missing
 from kafka_lab.grading.snapshot import snapshot
+from kafka_lab.grading.way_in import JAVA_FILE, write_way_in
 from kafka_lab.programs.toolchains.base import Built, Toolchain
 from kafka_lab.runtime.errors import BuildFailed, LabError
 from kafka_lab.runtime.events import EventLog
@@ -149,6 +152,8 @@ class _Attempt:
         self.cluster: Cluster | None = None
         self.services: ServiceOwner | None = None
         self.others = frozenset[int]()
+        self.more: MoreClusters | None = None
+        self.answers = Answers({})
 
     def run(self) -> Verdict:
         try:
@@ -166,6 +171,8 @@ class _Attempt:
         build_failure = ""
         try:
             log.write("attempt", id=self.id, exercise=self.request.exercise, seed=self.seed)
+            self.more = MoreClusters(self.backend, leases, log)
+            self.answers = Answers({"cluster": self.more.start})
             self._grade(leases, log)
         except BuildFailed as e:
             build_failure = e.output
@@ -175,8 +182,12 @@ class _Attempt:
             error = f"{type(e).__name__}: {e}"
         finally:
             with held():
+                # What is being started is leased bit by bit: let it come to its end first.
+                self.answers.close(10)
                 if self.cluster is not None:
                     self._keep_logs(self.cluster)
+                for name, cluster in (self.more.running if self.more else {}).items():
+                    self._keep_logs(cluster, f"{name}-")
                 if self.request.keep and self.cluster is not None:
                     self._say_kept(leases)
                 else:
@@ -245,12 +256,7 @@ class _Attempt:
                 for service in up:
                     service.result()
             self.hear.built(built)
-            log.write(
-                "cluster",
-                backend=self.cluster.backend,
-                version=request.spec.version,
-                brokers=[b.id for b in self.cluster.brokers],
-            )
+            log.write("cluster", **told(self.cluster, request.spec))
             ready = Ready(
                 self.cluster.handle(),
                 list(built.argv),
@@ -337,9 +343,9 @@ class _Attempt:
             buffer += chunk
             *lines, buffer = buffer.split(b"\n")
             for line in lines:
-                self._heard(json.loads(line))
+                self._heard(json.loads(line), child)
 
-    def _heard(self, message: dict[str, Any]) -> None:
+    def _heard(self, message: dict[str, Any], child: subprocess.Popen[bytes]) -> None:
         kind = message["type"]
         if kind == "check":
             result = CheckResult.from_json(message["result"])
@@ -347,6 +353,9 @@ class _Attempt:
             self.hear.check(result)
         elif kind == "checking":
             self.hear.checking(message["title"])
+        elif kind == "ask":
+            assert child.stdin is not None
+            self.answers.heard(message, child.stdin)
         elif kind == "note":
             self.results.notes.append(message["text"])
         elif kind == "broken":
@@ -407,20 +416,19 @@ class _Attempt:
             exercise_version=self.request.exercise_version,
         )
 
-    def _keep_logs(self, cluster: Cluster) -> None:
+    def _keep_logs(self, cluster: Cluster, before: str = "") -> None:
         for broker in cluster.nodes:
             with contextlib.suppress(OSError, LabError):
-                (self.folder / f"broker-{broker.id}.log").write_text(broker.log_text())
+                path = self.folder / f"broker-{before}{broker.id}.log"
+                path.write_text(broker.log_text())
 
     def _say_kept(self, leases: Leases) -> None:
         assert self.cluster is not None
-        config = "\n".join(f"{k}={v}" for k, v in self.cluster.harness_client_config().items())
-        path = self.folder / "cluster.properties"
-        path.touch(mode=0o600)
-        path.write_text(config + "\n")
+        path = write_way_in(self.cluster, self.folder)
         self.results.notes.append(
             f"the cluster is kept at {self.cluster.harness_bootstrap} until "
-            f"kafka-lab cluster down; a client's configuration is in {path}"
+            f"kafka-lab cluster down; a client's configuration is in {path}, "
+            f"for Java in {path.with_name(JAVA_FILE)}"
         )
         self.results.notes += self.services.ways_in() if self.services else []
         leases.keep()

@@ -15,6 +15,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from kafka_lab.grading.asking import Parent
 from kafka_lab.grading.job import Job, Ready
 
 _DROPPED = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DEBUG")
@@ -27,6 +28,7 @@ class _Standby:
         self.ready: Ready | None = None
         self.arrived = threading.Event()
         self.lab: Any = None
+        self.parent: Parent | None = None
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -34,8 +36,9 @@ class _Standby:
         if line:
             self.ready = Ready.parse(line)
             self.arrived.set()
-            while sys.stdin.readline():
-                pass
+            while line := sys.stdin.readline():
+                if self.parent is not None:
+                    self.parent.answered(line)
         if self.lab is not None:
             with contextlib.suppress(Exception):
                 self.lab.stop_programs()
@@ -74,12 +77,22 @@ def main() -> None:
         relay = Relay(sockets, doors(cluster), log).start()
         relays.append(relay)
         services, told = attach_services(standby.ready.services, leases, log, cluster)
+        assert standby.parent is not None
         standby.lab = Lab(
-            job, standby.ready, cluster, relay, leases, log, services=services, told=told
+            job,
+            standby.ready,
+            cluster,
+            relay,
+            leases,
+            log,
+            standby.parent,
+            services=services,
+            told=told,
         )
         return standby.lab  # type: ignore[no-any-return]
 
     plugin = LabPlugin(job, make_lab)
+    standby.parent = Parent(plugin.send)
     grader = Path(job.grader)
     sys.path.insert(0, str(grader))
     ini = importlib.resources.files("kafka_lab.grading").joinpath("grader.ini")
@@ -100,6 +113,7 @@ def main() -> None:
             leave_services(standby.lab.services)
             for text in standby.lab.notes:
                 plugin.send("note", text=text)
+            relays += [site.relay for site in standby.lab.sites.values()]
         for relay in relays:
             relay.stop()
         plugin.send("end", code=code)

@@ -15,17 +15,19 @@ from typing import Any, TypeVar
 
 from kafka_lab.api import Finding, Findings, Rights
 from kafka_lab.clusters.admin import Acl, Admin
-from kafka_lab.clusters.base import Broker, Cluster
+from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.denials import Denial, denials
 from kafka_lab.clusters.logreader import LogReader
 from kafka_lab.clusters.rights import acls
+from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.faults.relay import DROP, Hold, Relay, Trigger
 from kafka_lab.faults.requests import Request
+from kafka_lab.grading.asking import Parent
 from kafka_lab.grading.job import Job, Ready
-from kafka_lab.programs.contract import environment
+from kafka_lab.grading.site import LabBroker, Site, another
+from kafka_lab.programs.contract import environment, prefixed
 from kafka_lab.programs.process import Program
 from kafka_lab.runtime import seeds
-from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.events import EventLog
 from kafka_lab.runtime.leases import Leases
 from kafka_lab.services.base import Service
@@ -57,16 +59,21 @@ class Lab:
     relay: Relay
     leases: Leases
     log: EventLog
+    parent: Parent
     notes: list[str] = field(default_factory=list)
     _principals: int = 0
     _roles: list[Role] = field(default_factory=list)
     _excused: list[tuple[str, str, str]] = field(default_factory=list)
-    _local: threading.local = field(default_factory=threading.local)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     topic_ids: dict[str, str] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=dict)
     told: Mapping[str, str] = field(default_factory=dict)
     """Variables that services give to every program."""
+    sites: dict[str, Site] = field(default_factory=dict)
+    """Every cluster of the attempt by its name; the exercise's own is the one without a name."""
+
+    def __post_init__(self) -> None:
+        self.sites[""] = Site("", self.cluster, self.relay, self.log)
 
     # -- chance and time ------------------------------------------------------------------
 
@@ -101,11 +108,7 @@ class Lab:
 
     def admin(self) -> Admin:
         """This thread's connection with the harness's rights."""
-        found = getattr(self._local, "admin", None)
-        if found is None:
-            found = self._local.admin = Admin(self.cluster)
-        assert isinstance(found, Admin)
-        return found
+        return self.sites[""].admin()
 
     def create_topics(self, topics: Mapping[str, int]) -> None:
         """Name → partitions. Raises ``AdminError``."""
@@ -134,11 +137,14 @@ class Lab:
         name: str,
         variables: Mapping[str, str],
         rights: Rights | Callable[[str], Sequence[Acl]],
+        also: Mapping[str, Site] | None = None,
     ) -> Role:
         """A new instance of the learner's program, not started yet.
 
         ``rights`` is what the principal that it gets may do, or makes the rules for it; nothing
-        else is allowed to it.
+        else is allowed to it. ``also`` tells it of more clusters: with ``{"TARGET": site}`` it
+        gets ``TARGET_KAFKA_BOOTSTRAP_SERVERS`` and so on, to ``TARGET_KAFKA_CONFIG``; its rights
+        there come from ``site.allow``.
         """
         with self._lock:
             principal = f"program-{self._principals}"
@@ -154,6 +160,10 @@ class Lab:
             {**self.told, **variables},
             self.ready.env,
         )
+        for prefix, site in (also or {}).items():
+            env |= prefixed(
+                site.cluster, principal, self.ready.dialect, folder / "home" / name, prefix
+            )
         program = Program(
             name,
             tuple(self.ready.argv),
@@ -257,30 +267,41 @@ class Lab:
         )
 
     def restart_broker(self, broker_id: int) -> None:
-        """SIGKILL a broker, start it again, and let programs in once it serves requests.
+        """SIGKILL a broker, start it again, and let programs in once it serves requests."""
+        self.broker(broker_id).restart()
 
-        Until then the relay refuses them: a broker that is not registered yet names no brokers
-        at all in its Metadata responses, and librdkafka then forgets the coordinator it knows and
-        hangs for ever (its issues 5511 and 5456); no program can help that.
+    def broker(self, broker_id: int) -> LabBroker:
+        """A broker to `kill`, `stop`, `start`, `restart`, `pause`, `resume`, `fail_log_dir`.
+
+        A separate controller has an id too, after the brokers'. Each fault is an event.
+
+        Raises:
+            LabError: when there is none with this id.
         """
-        broker = self.cluster.broker(broker_id)
-        self.log.write("fault", fault="broker-kill", broker=broker_id)
-        broker.kill()
-        self.relay.refuse(broker_id)
-        broker.start()
-        self.relay.refuse(broker_id, False)
-        self.log.write("fault", fault="broker-start", broker=broker_id)
+        return self.sites[""].broker(broker_id)
+
+    def add_broker(self) -> LabBroker:
+        """Start the next broker of those that the shape keeps for later."""
+        return self.sites[""].add_broker()
+
+    def start_cluster(self, name: str, spec: ClusterSpec | None = None) -> Site:
+        """One more cluster, with a relay of its own; it ends with the attempt.
+
+        A `Site` has `cluster`, `relay`, `broker(id)`, `admin()`, `create_topics`, `reader` and
+        `allow(principal, rights)`. Its faults are events with the field `cluster`.
+
+        Raises:
+            LabError: when it cannot be started, or there is one of this name.
+        """
+        site = another(
+            name, spec or ClusterSpec(), self.cluster.backend, self.parent, self.leases, self.log
+        )
+        self.sites[name] = site
+        return site
 
     def lost_brokers(self) -> list[int]:
         """Ids of brokers that are gone though nobody here ended them."""
-
-        def lives(broker: Broker) -> bool:
-            try:
-                return broker.alive()
-            except LabError:  # whoever runs it does not answer
-                return False
-
-        return [b.id for b in self.cluster.nodes if not b.meant_down and not lives(b)]
+        return [n for site in list(self.sites.values()) for n in site.lost_brokers()]
 
     def _fault(self, kind: str, role: Role, request: Request, when: str) -> None:
         self.log.write(

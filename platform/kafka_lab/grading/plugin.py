@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -39,10 +40,12 @@ class LabPlugin:
         self._stop = False
         self._failure: BaseException | None = None
         self._selected: set[str] = set()
+        self._sending = threading.Lock()
 
     def send(self, kind: str, **fields: Any) -> None:
         line = json.dumps({"type": kind, **fields}, default=str) + "\n"
-        os.write(self._job.results_fd, line.encode())
+        with self._sending:  # a long line of another thread must not fall in between
+            os.write(self._job.results_fd, line.encode())
 
     # -- collection -----------------------------------------------------------------------
 

@@ -111,17 +111,31 @@ def environment(
     ``folder`` is private to the program: its home, its temporary files, its ``KAFKA_CONFIG``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kafka = kafka_variables(cluster, principal)
-    config = folder / "client.properties"
-    config.touch(mode=0o600)
-    config.write_text(client_properties(kafka, dialect))
+    kafka = _written(cluster, principal, dialect, folder / "client.properties")
     return {
         "PATH": os.defpath if not os.environ.get("PATH") else os.environ["PATH"],
         "HOME": str(folder),
         "TMPDIR": str(folder),
         "LANG": "C.UTF-8",
-        "KAFKA_CONFIG": str(config),
         **kafka,
         **variables,
         **built,
     }
+
+
+def prefixed(
+    cluster: Cluster, principal: str, dialect: str, folder: Path, prefix: str
+) -> dict[str, str]:
+    """The variables of one more cluster: ``TARGET_KAFKA_BOOTSTRAP_SERVERS`` and so on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / f"{prefix.lower()}.properties"
+    found = _written(cluster, principal, dialect, config)
+    return {f"{prefix}_{name}": value for name, value in found.items()}
+
+
+def _written(cluster: Cluster, principal: str, dialect: str, config: Path) -> dict[str, str]:
+    """The ``KAFKA_*`` variables, with the properties file written."""
+    kafka = kafka_variables(cluster, principal)
+    config.touch(mode=0o600)
+    config.write_text(client_properties(kafka, dialect))
+    return {"KAFKA_CONFIG": str(config), **kafka}

@@ -33,10 +33,24 @@ class EventLog:
         os.write(self._fd, line.encode() + b"\n")
         return t
 
+    def tagged(self, **fields: Any) -> EventLog:
+        """The same log, with these fields in each event. Closing it closes nothing."""
+        return _Tagged(self, fields)
+
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+class _Tagged(EventLog):
+    def __init__(self, log: EventLog, fields: dict[str, Any]) -> None:
+        self._log = log
+        self._fields = fields
+        self.path, self.origin, self._fd = log.path, log.origin, -1
+
+    def write(self, kind: str, **fields: Any) -> float:
+        return self._log.write(kind, **self._fields, **fields)
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
