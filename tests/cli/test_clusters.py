@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException, Producer
 from kafka_lab.cli.watch import relevant
 from kafka_lab.progress import Store
 
-from .conftest import SOLUTION, Tool
+from .conftest import PLUGIN, SOLUTION, Tool
 
 
 @contextmanager
@@ -211,6 +211,21 @@ def test_a_plain_cluster_with_three_brokers(tool: Tool) -> None:
     assert "sasl.username" not in config
     client = Producer(config | {"log_level": "0"})
     assert len(client.list_topics(timeout=15).brokers) == 3
+    assert tool.call("cluster", "down").code == 0
+    assert tool.left_over() == []
+
+
+def test_a_cluster_of_an_exercises_shape(tool: Tool) -> None:
+    manifest = (PLUGIN / "echo" / "exercise.toml").read_text()
+    shutil.copytree(PLUGIN / "echo", tool.folder / "mine" / "echo")
+    path = tool.folder / "mine" / "echo" / "exercise.toml"
+    path.write_text(f"cluster = {{ brokers = 2, protocol = 'SASL_SSL' }}\n{manifest}")
+    done = tool.run("cluster", "up", "mine/echo")
+    assert done.code == 0
+    client = Producer(said_config(done.out) | {"log_level": "0"})
+    assert len(client.list_topics(timeout=15).brokers) == 2
+    refused = tool.call("cluster", "up", "mine/echo", "--plain")
+    assert (refused.code, "asks for listeners of its own" in refused.err) == (2, True)
     assert tool.call("cluster", "down").code == 0
     assert tool.left_over() == []
 

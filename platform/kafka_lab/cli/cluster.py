@@ -12,6 +12,7 @@ from kafka_lab.clusters.registry import choose
 from kafka_lab.clusters.spec import MOST_BROKERS, ClusterSpec
 from kafka_lab.grading.way_in import FILE, JAVA_FILE
 from kafka_lab.runtime import leases
+from kafka_lab.runtime.errors import UsageError
 from kafka_lab.runtime.paths import data_dir
 
 
@@ -44,6 +45,10 @@ def up(
     spec = context.exercise(exercise).manifest.cluster if exercise else ClusterSpec()
     asked: dict[str, Any] = {"brokers": brokers, "version": kafka_version}
     spec = replace(spec, **{key: value for key, value in asked.items() if value is not None})
+    if plain and spec.listeners:
+        raise UsageError(
+            f"{exercise} asks for listeners of its own", "leave out --plain, or the exercise"
+        )
     if plain:
         spec = replace(spec, secured=False)
     chosen = choose(backend)
@@ -58,7 +63,8 @@ def up(
         held.clear()
         raise
     click.echo(f"bootstrap.servers={cluster.harness_bootstrap}")
-    click.echo(f"client configuration: {path}, for Java {path.with_name(JAVA_FILE)}")
+    click.echo(f"client configuration: {path}")
+    click.echo(f"the same for Java's tools: {path.with_name(JAVA_FILE)}")
     click.echo("end it with: kafka-lab cluster down")
 
 
