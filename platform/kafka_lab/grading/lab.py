@@ -28,6 +28,7 @@ from kafka_lab.grading.site import LabBroker, Site, another
 from kafka_lab.programs.contract import environment, prefixed
 from kafka_lab.programs.process import Program
 from kafka_lab.runtime import seeds
+from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.events import EventLog
 from kafka_lab.runtime.leases import Leases
 from kafka_lab.services.base import Service
