@@ -17,6 +17,8 @@ from kafka_lab.clusters.wire import Wire
 
 HARNESS = "harness"
 BROKER = "broker"
+CONNECT = "connect"
+"""The principal of Connect workers: with no rights but those that it is given."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Credentials:
 
     @classmethod
     def fresh(cls) -> Credentials:
-        users = [BROKER, HARNESS, *(f"program-{i}" for i in range(PROGRAM_PRINCIPALS))]
+        users = [BROKER, HARNESS, CONNECT, *(f"program-{i}" for i in range(PROGRAM_PRINCIPALS))]
         return cls({user: secrets.token_urlsafe(18) for user in users})
 
 

@@ -21,7 +21,13 @@ def _http() -> type:
     return HttpEndpoint
 
 
+def _connect() -> type:
+    from kafka_lab.services.connect.service import Connect
+
+    return Connect
+
+
 @hookimpl
 def kafka_lab_services() -> Mapping[str, Loader]:
     """Kind to a loader of the class."""
-    return {"registry": _registry, "http": _http}
+    return {"registry": _registry, "http": _http, "connect": _connect}

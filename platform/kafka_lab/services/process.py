@@ -84,9 +84,7 @@ class Process:
 
     def end(self, number: signal.Signals = signal.SIGTERM, timeout: float = 20.0) -> None:
         """Send the signal, and SIGKILL to the whole tree when it outlives ``timeout`` seconds."""
-        if self.alive():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+        self.send(number)
         end = time.monotonic() + timeout
         while self.alive():
             if time.monotonic() > end:
@@ -96,6 +94,12 @@ class Process:
         if self._lease:
             self._lease.release()
             self._lease = None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone, without waiting."""
+        if self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """SIGKILL to the process and its descendants."""

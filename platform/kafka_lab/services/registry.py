@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tarfile
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +10,7 @@ from kafka_lab.clusters.embedded.java import java
 from kafka_lab.clusters.ports import free_ports
 from kafka_lab.runtime import maven
 from kafka_lab.runtime.errors import LabError
-from kafka_lab.runtime.locks import locked
-from kafka_lab.runtime.paths import cache_dir
+from kafka_lab.services import archives
 from kafka_lab.services.base import Say, Service
 from kafka_lab.services.process import Process
 
@@ -76,20 +72,5 @@ class Registry(Service):
 
 def _unpacked() -> Path:
     """The application's folder in the cache, unpacked once. Raises ``LabError``."""
-    folder = cache_dir() / "services" / f"registry-{_APP.version}-{_APP.sha256[:12]}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.parent / f"{folder.name}.lock"):
-        if not folder.exists():
-            [archive] = maven.fetch([_APP])
-            work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-            try:
-                with tarfile.open(archive) as tar:
-                    # Python 3.11.4 has the filter; before it, the checksum has to do.
-                    safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-                    tar.extractall(work, **safe)  # type: ignore[arg-type]
-                work.rename(folder)
-            except (OSError, tarfile.TarError) as e:
-                raise LabError(f"cannot unpack {archive}: {e}", "make room in the cache") from e
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
-    return folder
+    name = f"registry-{_APP.version}-{_APP.sha256[:12]}"
+    return archives.kept(name, lambda folder: archives.unpack(_APP, folder))

@@ -162,6 +162,10 @@ def prepare(
     return image
 
 
+# Lists of implementations: Java's own, and those of HK2, on which Connect's REST server is built.
+_JOINED = ("META-INF/services/", "META-INF/hk2-locator/")
+
+
 def merge(paths: list[Path], target: Path) -> None:
     """Merge jars into one, uncompressed: services are joined, signatures left out."""
     services: dict[str, list[bytes]] = {}
@@ -174,7 +178,7 @@ def merge(paths: list[Path], target: Path) -> None:
                     name = entry.filename
                     if name.endswith("/") or name == "META-INF/MANIFEST.MF":
                         continue
-                    if name.startswith("META-INF/services/"):
+                    if name.startswith(_JOINED):
                         services.setdefault(name, []).append(jar.read(entry))
                         continue
                     signature = name.startswith("META-INF/") and name.endswith((".SF", ".RSA"))

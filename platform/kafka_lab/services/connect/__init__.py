@@ -1,0 +1,1 @@
+"""Kafka Connect: workers, their plugins, and a client of their REST interface."""
