@@ -102,11 +102,11 @@ class Leases:
         temporary.replace(path)
         return Lease(path)
 
-    def process(self, pid: int, group: bool = True) -> Lease:
-        """Lease a process; ``group``: it leads a process group that ends with it."""
-        return self._add(
-            {"kind": "process", "pid": pid, "started": start_time(pid) or 0.0, "group": group}
-        )
+    def process(self, pid: int, group: bool = True, first: int = 0) -> Lease:
+        """Lease a process; ``group``: it leads a process group that ends with it. ``first`` is a
+        signal by which it ends within three seconds and frees what SIGKILL would not."""
+        raw = {"kind": "process", "pid": pid, "started": start_time(pid) or 0.0, "group": group}
+        return self._add({**raw, "first": first})
 
     def container(self, name: str, engine: str = "") -> Lease:
         """Lease a container by name or id, on the Docker engine at ``engine``.
@@ -164,6 +164,8 @@ def _end(raw: dict[str, Any]) -> bool:
     if raw["kind"] == "process":
         pid, started = int(raw["pid"]), float(raw["started"])
         alive = same_process(pid, started)
+        if alive and raw.get("first"):
+            _ask_to_end(pid, int(raw["first"]))
         kill_tree(pid, started)
         # The leader may be gone while its group lives on; a group's id is not reused while a
         # member lives, but with the leader gone we cannot prove whose it is: only then leave it.
@@ -183,6 +185,16 @@ def _end(raw: dict[str, Any]) -> bool:
     else:
         shutil.rmtree(raw["path"], ignore_errors=True)
     return True
+
+
+def _ask_to_end(pid: int, number: int) -> None:
+    """Send a signal and give the process three seconds to end; a stopped one is let go on."""
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            one.resume()
+        os.kill(pid, number)
+        process.wait(3)
 
 
 def _owner_lives(folder: Path) -> bool:

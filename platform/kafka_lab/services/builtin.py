@@ -27,7 +27,25 @@ def _connect() -> type:
     return Connect
 
 
+def _postgres() -> type:
+    from kafka_lab.services.databases.postgres import Postgres
+
+    return Postgres
+
+
+def _mariadb() -> type:
+    from kafka_lab.services.databases.mariadb import MariaDb
+
+    return MariaDb
+
+
 @hookimpl
 def kafka_lab_services() -> Mapping[str, Loader]:
     """Kind to a loader of the class."""
-    return {"registry": _registry, "http": _http, "connect": _connect}
+    return {
+        "registry": _registry,
+        "http": _http,
+        "connect": _connect,
+        "postgres": _postgres,
+        "mariadb": _mariadb,
+    }

@@ -21,7 +21,10 @@ _DROPPED = ("JAVA_", "JDK_", "_JAVA", "KAFKA_", "PG", "MYSQL_", "KRB5")
 
 
 class Process:
-    """A command in a process group of its own; ``user`` runs it if this process is root."""
+    """A command in a process group of its own; ``user`` runs it if this process is root.
+
+    ``first`` is the signal that it is sent before it is killed for being left behind (0: none).
+    """
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class Process:
         leases: Leases,
         env: Mapping[str, str] | None = None,
         user: str = "",
+        first: int = 0,
     ) -> None:
         self.name = name
         self.argv = list(argv)
@@ -40,6 +44,7 @@ class Process:
         self._leases = leases
         self._env = dict(env or {})
         self._user = user
+        self._first = first
         self.pid = 0
         self._started = 0.0
         self._lease: Lease | None = None
@@ -72,7 +77,7 @@ class Process:
         self.pid = self._child.pid
         self._started = start_time(self.pid) or 0.0
         try:
-            self._lease = self._leases.process(self.pid)
+            self._lease = self._leases.process(self.pid, first=self._first)
         except OSError:  # cleared meanwhile: whoever asked has gone
             kill_tree(self.pid, self._started)
             raise
@@ -134,6 +139,7 @@ class Process:
             "log": str(self.log),
             "env": self._env,
             "user": self._user,
+            "first": self._first,
             "pid": self.pid,
             "started": self._started,
         }
@@ -148,6 +154,7 @@ class Process:
             leases,
             raw["env"],
             raw["user"],
+            raw["first"],
         )
         found.pid, found._started = int(raw["pid"]), float(raw["started"])
         return found

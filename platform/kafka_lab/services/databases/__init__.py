@@ -1,0 +1,1 @@
+"""Databases from the system's packages."""
