@@ -146,6 +146,21 @@ class Connect(Service):
             with Admin(self.kafka) as admin:
                 admin.allow(rules)
 
+    def login(self, prefix: str = "") -> dict[str, str]:
+        """A Kafka client's properties with the workers' principal, each key after ``prefix``: for
+        connectors that use the cluster on their own (Debezium's schema history)."""
+        if not self.kafka.spec.secured:
+            return {}
+        module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+        password = self.kafka.credentials.passwords[CONNECT]
+        return {
+            f"{prefix}security.protocol": "SASL_PLAINTEXT",
+            f"{prefix}sasl.mechanism": "PLAIN",
+            f"{prefix}sasl.jaas.config": (
+                f'{module} required username="{CONNECT}" password="{password}";'
+            ),
+        }
+
     def _launch(self, folder: Path) -> list[Process]:
         path = plugin_path(self.settings.get("plugins", ()))
         image = self.image or images.prepare()
@@ -222,17 +237,8 @@ class Connect(Service):
                 config[f"{what}.storage.topic"] = f"{self.group}-{topic}"
                 config[f"{what}.storage.replication.factor"] = replicas
             config["offset.storage.partitions"] = config["status.storage.partitions"] = "1"
-        if cluster.spec.secured:
-            module = "org.apache.kafka.common.security.plain.PlainLoginModule"
-            password = cluster.credentials.passwords[CONNECT]
-            jaas = f'{module} required username="{CONNECT}" password="{password}";'
-            login = {
-                "security.protocol": "SASL_PLAINTEXT",
-                "sasl.mechanism": "PLAIN",
-                "sasl.jaas.config": jaas,
-            }
-            for prefix in ("", "producer.", "consumer.", "admin."):
-                config |= {prefix + key: value for key, value in login.items()}
+        for prefix in ("", "producer.", "consumer.", "admin."):
+            config |= self.login(prefix)
         return config | {k: str(v) for k, v in self.settings.get("config", {}).items()}
 
     def _answers(self) -> bool:

@@ -19,6 +19,7 @@ from typing import Any
 from kafka_lab.clusters.ports import free_ports
 from kafka_lab.runtime.paths import scratch_root
 from kafka_lab.services import archives
+from kafka_lab.services.base import READY_TIMEOUT
 from kafka_lab.services.databases.base import NAME, Database, Row, find, run
 from kafka_lab.services.process import Process, group_of
 
@@ -92,12 +93,24 @@ class Postgres(Database):
         process.launch()
         return [process]
 
+    def restart(self, timeout: float = READY_TIMEOUT) -> None:
+        # Killed by another process than its parent it stays a zombie for a while, and PostgreSQL
+        # takes the pid in its lock file for a running server.
+        self._forget_killed()
+        super().restart(timeout)
+
     def stop(self) -> None:
-        segment = self._segment()
+        self._forget_killed()
         super().stop()
-        tool = find("ipcrm")
+
+    def _forget_killed(self) -> None:
+        """Remove the lock files and the shared memory that a SIGKILL has left."""
+        segment, tool = self._segment(), find("ipcrm")
         if segment and tool:
             subprocess.run([tool, "-m", segment], capture_output=True, check=False)
+        if segment and self.folder is not None:
+            for lock in ("data/postmaster.pid", f".s.PGSQL.{self.port}.lock"):
+                (self.folder / lock).unlink(missing_ok=True)
 
     def _segment(self) -> str:
         """The shared memory of one that was killed and not restarted (postmaster.pid, line 7:
