@@ -104,5 +104,6 @@ def request_for(exercise: Exercise, language: str, source: Path, **options: Any)
         toolchain=toolchain(language),
         dialect=track.dialect,
         services=service_orders(exercise),
+        rights=exercise.manifest.contract.rights,
         **options,
     )

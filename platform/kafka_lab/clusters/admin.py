@@ -64,7 +64,7 @@ class AdminError(Exception):
 
 @dataclass(frozen=True)
 class Acl:
-    """One ALLOW rule. ``resource``: TOPIC, GROUP or TRANSACTIONAL_ID; ``operation`` as Kafka's."""
+    """One ALLOW rule. ``resource``: TOPIC, GROUP, CLUSTER …; ``operation`` as Kafka's."""
 
     principal: str
     resource: str

@@ -19,6 +19,8 @@ HARNESS = "harness"
 BROKER = "broker"
 CONNECT = "connect"
 """The principal of Connect workers: with no rights but those that it is given."""
+NOBODY = "nobody"
+"""A user without any right, to see that the authorizer denies."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Credentials:
 
     @classmethod
     def fresh(cls) -> Credentials:
-        users = [BROKER, HARNESS, CONNECT, *(f"program-{i}" for i in range(PROGRAM_PRINCIPALS))]
+        own = [BROKER, HARNESS, CONNECT, NOBODY]
+        users = [*own, *(f"program-{i}" for i in range(PROGRAM_PRINCIPALS))]
         return cls({user: secrets.token_urlsafe(18) for user in users})
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kafka_lab import __version__
+from kafka_lab.api import Rights
+from kafka_lab.api.rights import VARIABLE
 from kafka_lab.clusters.spec import ClusterSpec, ShapeError
-from kafka_lab.exercises.problems import ManifestError, ManifestProblem
+from kafka_lab.exercises.problems import ManifestError, ManifestProblem, nearest
 from kafka_lab.exercises.shape import cluster_spec
 from kafka_lab.exercises.toml_lines import TomlLines
 from kafka_lab.runtime.errors import LabError
@@ -46,10 +48,15 @@ Kind = Literal["service", "job", "tool", "config", "tests"]
 
 @dataclass(frozen=True)
 class Contract:
-    """How the learner's program meets the lab; ``env``: variable name to what it means."""
+    """How the learner's program meets the lab; ``env``: variable name to what it means.
+
+    ``rights``: what it may do, its names being variables of ``env``; ``None`` if the manifest does
+    not say.
+    """
 
     kind: Kind
     env: Mapping[str, str]
+    rights: Rights | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +192,7 @@ def _validate(path: Path, raw: bytes, data: dict[str, Any], lines: TomlLines) ->
     problems += _beyond_schema(path, data, lines)
     if not problems:
         problems += _shape_problem(path, data, lines)
+        problems += _rights_problems(path, data, lines)
     if problems:
         ordered = sorted(problems, key=lambda p: (p.line or 0, p.key))
         raise ManifestError(tuple(ordered))
@@ -246,6 +254,29 @@ def _unlisted(path: Path, data: dict[str, Any], lines: TomlLines) -> Iterator[Ma
                 )
 
 
+def _contract(data: dict[str, Any]) -> Contract:
+    rights = Rights.from_json(data["rights"]) if "rights" in data else None
+    return Contract(data["kind"], dict(data["env"]), rights)
+
+
+def _rights_problems(
+    path: Path, data: dict[str, Any], lines: TomlLines
+) -> Iterator[ManifestProblem]:
+    """Rights on something that the contract does not name."""
+    known = data["contract"]["env"]
+    for key, name in (_contract(data["contract"]).rights or Rights()).words():
+        found = VARIABLE.match(name)
+        if found is None or found[1] not in known:
+            near = nearest(found[1], known) if found else None
+            yield ManifestProblem(
+                path,
+                lines.find(("contract", "rights", key.split(".")[0])),
+                f"contract.rights.{key}",
+                f"'{name}' names no variable of the contract",
+                f"did you mean {near}?" if near else f"known are {', '.join(known)}",
+            )
+
+
 def _shape_problem(path: Path, data: dict[str, Any], lines: TomlLines) -> list[ManifestProblem]:
     """What is wrong with a cluster each of whose keys is right by itself."""
     try:
@@ -270,7 +301,7 @@ def _build(path: Path, data: dict[str, Any]) -> Manifest:
         minutes=int(data["minutes"]),
         prerequisites=tuple(data.get("prerequisites", ())),
         covers=tuple(data["covers"]),
-        contract=Contract(data["contract"]["kind"], dict(data["contract"]["env"])),
+        contract=_contract(data["contract"]),
         tracks={
             language: Track(track["entry"], track.get("dialect"))
             for language, track in data["tracks"].items()

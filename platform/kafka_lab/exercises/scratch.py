@@ -10,6 +10,7 @@ import os
 
 from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.base import Cluster
+from kafka_lab.clusters.rights import acls, subject
 from kafka_lab.exercises.manifest import Manifest
 
 PARTITIONS = 2
@@ -24,8 +25,10 @@ def prepare_topics(cluster: Cluster, manifest: Manifest, principal: str) -> dict
     """Create what the contract names; returns variable → value for the program."""
     variables: dict[str, str] = {}
     topics: dict[str, int] = {}
+    contract = manifest.contract
+    principal = subject(cluster.spec.doors[0], principal)
     rights: list[Acl] = []
-    for name in manifest.contract.env:
+    for name in contract.env:
         if name.startswith("KAFKA_"):
             continue
         value = name.lower().replace("_", "-")
@@ -40,6 +43,8 @@ def prepare_topics(cluster: Cluster, manifest: Manifest, principal: str) -> dict
         else:  # a mode or a limit: only the user knows one that makes sense
             value = os.environ.get(name, value)
         variables[name] = value
+    if contract.rights is not None:  # exactly what the check gives
+        rights = acls(principal, contract.rights.resolved(variables))
     with Admin(cluster) as admin:
         if topics:
             admin.create_topics(topics)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import kafka_lab
-from kafka_lab.api import CheckResult, Finding, Outcome, Verdict
+from kafka_lab.api import CheckResult, Finding, Outcome, Rights, Verdict
 from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.ports import listening_socket
 from kafka_lab.clusters.registry import Backend, choose
@@ -66,6 +66,8 @@ class Request:
     dialect: str | None = None
     exercise_version: str = ""
     services: Sequence[ServiceOrder] = ()
+    rights: Rights | None = None
+    """What the program may do, in the contract's words; ``None``: the grader says it itself."""
     spare: Standing | None = None
     """A cluster of this spec that is up already; used once, ended with the attempt."""
 
@@ -299,6 +301,7 @@ class _Attempt:
             fail_fast=self.request.fail_fast,
             origin=self.origin,
             checks=list(self.request.checks),
+            rights=self.request.rights.to_json() if self.request.rights else None,
         )
         root = str(Path(kafka_lab.__file__).resolve().parent.parent)
         code = (

@@ -29,6 +29,8 @@ class Job:
     fail_fast: bool
     origin: float
     checks: list[tuple[str, int]]
+    rights: dict[str, Any] | None = None
+    """The manifest's ``[contract.rights]``, as ``Rights.to_json``."""
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"

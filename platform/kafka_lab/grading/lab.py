@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -16,9 +16,8 @@ from typing import Any, TypeVar
 from kafka_lab.api import Finding, Findings, Rights
 from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.base import Cluster
-from kafka_lab.clusters.denials import Denial, denials
+from kafka_lab.clusters.denials import Denial, denials, settle
 from kafka_lab.clusters.logreader import LogReader
-from kafka_lab.clusters.rights import acls
 from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.faults.relay import DROP, Hold, Relay, Trigger
 from kafka_lab.faults.requests import Request
@@ -137,21 +136,23 @@ class Lab:
         self,
         name: str,
         variables: Mapping[str, str],
-        rights: Rights | Callable[[str], Sequence[Acl]],
+        rights: Rights | Callable[[str], Sequence[Acl]] | None = None,
         also: Mapping[str, Site] | None = None,
     ) -> Role:
         """A new instance of the learner's program, not started yet.
 
         ``rights`` is what the principal that it gets may do, or makes the rules for it; nothing
-        else is allowed to it. ``also`` tells it of more clusters: with ``{"TARGET": site}`` it
-        gets ``TARGET_KAFKA_BOOTSTRAP_SERVERS`` and so on, to ``TARGET_KAFKA_CONFIG``; its rights
-        there come from ``site.allow``.
+        else is allowed to it. Left out, they are the manifest's ``[contract.rights]``, with the
+        values that ``variables`` give. ``also`` tells it of more clusters: with
+        ``{"TARGET": site}`` it gets ``TARGET_KAFKA_BOOTSTRAP_SERVERS`` and so on, to
+        ``TARGET_KAFKA_CONFIG``; its rights there come from ``site.allow``.
         """
         with self._lock:
             principal = f"program-{self._principals}"
             self._principals += 1
-        rules = acls(principal, rights) if isinstance(rights, Rights) else rights(principal)
-        self.admin().allow(rules)
+        if rights is None:
+            rights = self._contract(variables)
+        self.sites[""].allow(principal, rights if isinstance(rights, Rights) else rights(principal))
         folder = Path(self.job.attempt_folder)
         env = environment(
             self.cluster,
@@ -178,6 +179,14 @@ class Lab:
         with self._lock:
             self._roles.append(role)
         return role
+
+    def _contract(self, variables: Mapping[str, str]) -> Rights:
+        if self.job.rights is None:
+            raise LabError(
+                "neither the manifest nor the grader says what the program may do",
+                "add [contract.rights] to exercise.toml, or give rights to lab.role",
+            )
+        return Rights.from_json(self.job.rights).resolved({**self.told, **variables})
 
     def stop_programs(self) -> None:
         """SIGKILL every instance that still runs; the harness does so at the end of an attempt."""
@@ -319,13 +328,21 @@ class Lab:
         self._excused.append((principal, operation.upper(), resource))
 
     def denials(self) -> list[Denial]:
-        """What the authorizer denied to programs, but for what was excused."""
+        """What the authorizers of all clusters have denied to programs, but for what was excused.
+
+        Raises:
+            LabError: when a broker is found not to log what it denies.
+        """
         mine = {r.principal for r in self._roles}
-        return [
-            d
-            for d in denials(self.cluster)
-            if d.principal in mine and (d.principal, d.operation, d.resource) not in self._excused
-        ]
+        found: dict[Denial, None] = {}
+        for site in list(self.sites.values()):
+            settle(site.cluster)
+            for d in denials(site.cluster):
+                # On TLS listeners without SASL a program is called by its certificate.
+                d = replace(d, principal=d.principal.removeprefix("CN="))
+                if d.principal in mine:
+                    found[d] = None
+        return [d for d in found if (d.principal, d.operation, d.resource) not in self._excused]
 
     # -- services -------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ import pytest
 from kafka_lab.api import CheckResult, Finding, Findings, Outcome
 from kafka_lab.grading.job import Job
 from kafka_lab.grading.lab import Lab
+from kafka_lab.runtime.errors import LabError
 
 
 def check_id(item: pytest.Item) -> str:
@@ -124,15 +125,21 @@ class LabPlugin:
     def _denied(self) -> tuple[Finding, ...]:
         if self._lab is None:
             return ()
+        try:
+            denied = self._lab.denials()
+        except LabError as e:  # what was found stands, with or without this
+            self.send("note", text=f"{e.what}; {e.fix}")
+            return ()
         return tuple(
             Finding(
                 "denied",
-                f"The cluster's authorizer denied your program {d.operation} on {d.resource}. "
-                "It may use only the topics, the group and the transactional id that it was "
-                "given: check for a name that is not taken from its variable.",
-                {"operation": d.operation, "resource": d.resource},
+                f"The cluster's authorizer denied your program {d.operation} on {d.resource}: it "
+                f"has no right {d.right}. It may use only the topics, the group and the "
+                "transactional id that it was given: check for a name that is not taken from its "
+                "variable.",
+                {"operation": d.operation, "resource": d.resource, "right": d.right},
             )
-            for d in self._lab.denials()[:3]
+            for d in denied[:3]
         )
 
     def _report(

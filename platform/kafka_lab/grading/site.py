@@ -12,7 +12,7 @@ from kafka_lab.clusters.base import Broker, Cluster
 from kafka_lab.clusters.logreader import LogReader
 from kafka_lab.clusters.ports import listening_socket
 from kafka_lab.clusters.registry import choose
-from kafka_lab.clusters.rights import acls
+from kafka_lab.clusters.rights import acls, subject
 from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.faults.relay import Relay, doors
 from kafka_lab.grading.asking import Parent
@@ -147,9 +147,12 @@ class Site:
         return LogReader(self.admin(), dict(topics))
 
     def allow(self, principal: str, rights: Rights | Sequence[Acl]) -> None:
-        """Give a program's principal rights in this cluster."""
-        rules = acls(principal, rights) if isinstance(rights, Rights) else rights
-        self.admin().allow(rules)
+        """Give a program's principal rights in this cluster; nothing where all is allowed."""
+        if not self.cluster.spec.secured:
+            return
+        if isinstance(rights, Rights):
+            rights = acls(subject(self.cluster.spec.doors[0], principal), rights)
+        self.admin().allow(rights)
 
     def lost_brokers(self) -> list[int]:
         """Ids of nodes that are gone though nobody here ended them."""
