@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from items import Item, Mint
 from kafka_lab.api import Record
-from kafka_lab.clusters.admin import Acl, AdminError
+from kafka_lab.clusters.admin import AdminError
 from kafka_lab.clusters.logreader import LogReader
 
 if TYPE_CHECKING:
@@ -84,14 +84,6 @@ class Desk:
     def role(self, name: str, mode: str, **variables: str) -> Role:
         """An instance of the learner's program, started."""
         history = self.history
-
-        def rights(principal: str) -> list[Acl]:
-            return [
-                Acl(principal, "TOPIC", history.input, "READ"),
-                Acl(principal, "TOPIC", history.output, "WRITE"),
-                Acl(principal, "GROUP", history.group, "READ"),
-            ]
-
         role = self.lab.role(
             f"{history.scenario}-{name}",
             {
@@ -102,7 +94,6 @@ class Desk:
                 "LINGER_MS": "5",
                 **variables,
             },
-            rights,
         )
         self.roles.append(role)
         role.program.start()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import Producer
 
 from kafka_lab.api import Record
-from kafka_lab.clusters.admin import Acl, AdminError
+from kafka_lab.clusters.admin import AdminError
 from orders import Item, Mint, ident
 
 if TYPE_CHECKING:
@@ -68,17 +68,9 @@ class Bench:
         self._state: object = None
 
     def _role(self) -> Role:
-        def rights(principal: str) -> list[Acl]:
-            written = [self.topics[k] for k in ("events", "json", "dead")]
-            return [
-                *(Acl(principal, "TOPIC", self.topics[k], "READ") for k in INPUTS),
-                *(Acl(principal, "TOPIC", t, op) for t in written for op in ("WRITE", "DESCRIBE")),
-                Acl(principal, "GROUP", self.group, "READ"),
-            ]
-
         variables = {f"{kind.upper()}_TOPIC": topic for kind, topic in self.topics.items()}
         name = f"{self.history.scenario}-service"
-        return self.lab.role(name, variables | {"GROUP_ID": self.group}, rights)
+        return self.lab.role(name, variables | {"GROUP_ID": self.group})
 
     # -- records --------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException, Producer
 
 from kafka_lab.api import Record
-from kafka_lab.clusters.admin import Acl, AdminError
+from kafka_lab.clusters.admin import AdminError
 from kafka_lab.clusters.logreader import Entry, LogReader
 from transfers import Mint, Transfer
 
@@ -126,16 +126,6 @@ class Bank:
 
     def service(self, name: str) -> Role:
         """A new instance of the learner's service, with its rights and nothing more."""
-
-        def rights(principal: str) -> list[Acl]:
-            outputs = [self.topics[k] for k in ("debits", "credits", "rejects")]
-            return [
-                Acl(principal, "TOPIC", self.topics["transfers"], "READ"),
-                *(Acl(principal, "TOPIC", t, op) for t in outputs for op in ("WRITE", "DESCRIBE")),
-                Acl(principal, "GROUP", self.group, "READ"),
-                Acl(principal, "TRANSACTIONAL_ID", self.transactional_id, "WRITE", prefixed=True),
-            ]
-
         role = self.lab.role(
             f"{self.scenario}-{name}",
             {
@@ -143,7 +133,6 @@ class Bank:
                 "GROUP_ID": self.group,
                 "TRANSACTIONAL_ID": self.transactional_id,
             },
-            rights,
         )
         self._roles.append(role)
         return role

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kafka_lab.api import Rights
 from kafka_lab.clusters.spec import ClusterSpec, ListenerSpec
 from kafka_lab.exercises.manifest import SCHEMA, SECTIONS, load_manifest
 from kafka_lab.exercises.problems import ManifestError
@@ -278,4 +279,57 @@ def test_what_is_wrong_with_a_shape(tmp_path: Path, cluster: str, said: str) -> 
     else:
         (found,) = mistakes(tmp_path, ('covers = ["ACLs"]\n', f'covers = ["ACLs"]\n{cluster}\n'))
         said = said.replace("14:", "8:")
+    assert said in found
+
+
+RIGHTS = """\
+[contract.rights]
+groups = ["GROUP_ID"]
+writes = ["GROUP_ID-*"]
+cluster = ["IdempotentWrite"]
+more = { "group:GROUP_ID" = ["Describe", "Delete"] }
+"""
+
+
+def test_rights(tmp_path: Path) -> None:
+    assert load_manifest(write(tmp_path, GOOD)).contract.rights is None
+    path = write(tmp_path, GOOD.replace(*shaped(RIGHTS)))
+    assert load_manifest(path).contract.rights == Rights(
+        groups=("GROUP_ID",),
+        writes=("GROUP_ID-*",),
+        cluster=("IdempotentWrite",),
+        more={"group:GROUP_ID": ("Describe", "Delete")},
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'groups = ["GROUP_ID"]',
+            'groups = ["GROUPS_ID"]',
+            "15: contract.rights.groups.0: 'GROUPS_ID' names no variable of the contract; "
+            "did you mean GROUP_ID?",
+        ),
+        (
+            "group:GROUP",
+            "group:X_GROUP",
+            "18: contract.rights.more.group:X_GROUP_ID: 'X_GROUP_ID' na",
+        ),
+        (
+            "GROUP_ID-*",
+            "my-topic",
+            "contract.rights.writes[0]: 'my-topic' is not of the right form",
+        ),
+        ("IdempotentWrite", "Idempotent", "did you mean 'IdempotentWrite'?"),
+        (
+            "group:",
+            "groups:",
+            "cannot be a name here; use topic:, group:, transactional_id: or del",
+        ),
+        ("writes", "write", "is not a key of a manifest; did you mean writes?"),
+    ],
+)
+def test_what_is_wrong_with_rights(tmp_path: Path, old: str, new: str, said: str) -> None:
+    (found,) = mistakes(tmp_path, shaped(RIGHTS), (old, new))
     assert said in found
