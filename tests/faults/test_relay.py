@@ -216,6 +216,9 @@ def test_a_request_without_an_answer_is_not_paired_with_the_next_one(scene: Scen
         "transactional_id": None,
         "acks": 0,
         "partitions": [["orders", 3]],
+        "records": [0],  # those bytes are no batch
+        "producer_id": -1,
+        "producer_epoch": -1,
     }
     assert (first.error, second.error) == (None, 47)
 

@@ -18,7 +18,7 @@ from kafka.protocol.producer.transaction import (
 )
 from kafka.protocol.sasl import SaslAuthenticateRequest
 
-from kafka_lab.faults.requests import Request, parse_request, response_error, sasl_username
+from kafka_lab.faults.requests import Request, parse_request, read_response, sasl_username
 
 
 def frame(made: Any) -> bytes:
@@ -131,12 +131,15 @@ def test_an_error_of_one_partition_among_others() -> None:
         ],
     )
     asked = Request(24, 3, 12, "me", 0, 1)
-    assert response_error(asked, frame(made)) == 29
+    read_response(asked, frame(made))
+    assert asked.error == 29
 
 
 def test_an_answer_that_is_cut_short_has_no_error() -> None:
-    assert response_error(Request(26, 1, 12, "me", 0, 1), b"\0\0\0\x0c\0") is None
-    assert response_error(Request(3, 1, 12, "me", 0, 1), b"\0\0\0\x0c") is None
+    for api, answer in ((26, b"\0\0\0\x0c\0"), (3, b"\0\0\0\x0c")):
+        asked = Request(api, 1, 12, "me", 0, 1)
+        read_response(asked, answer)
+        assert (asked.error, asked.answer) == (None, {})
 
 
 @pytest.mark.parametrize(
@@ -164,8 +167,8 @@ def test_no_bytes_break_it(body: bytes, api: int, version: int) -> None:
     seen = parse_request(whole, 1)
     assert seen.size == len(whole)
     assert isinstance(sasl_username(whole, version), str)
-    error = response_error(seen, body)
-    assert error is None or isinstance(error, int)
+    read_response(seen, body)
+    assert seen.error is None or isinstance(seen.error, int)
 
 
 @given(st.binary(max_size=9))

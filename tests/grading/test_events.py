@@ -51,6 +51,7 @@ def test_what_was_started_and_broken_and_when(grade: Grade, source: Path) -> Non
         "attempt",
         "cluster",
         "topics",
+        "role",
         "program-start",
         "program-pause",
         "program-resume",
@@ -71,6 +72,7 @@ def test_what_was_started_and_broken_and_when(grade: Grade, source: Path) -> Non
     assert list(by_kind["topics"]["topics"].values()) == [2]
     assert [e["code"] for e in events if e["kind"] == "program-exit"] == [0, -9]
     assert {e["program"] for e in events if e["kind"].startswith("program")} == {"idle"}
+    assert (by_kind["role"]["program"], by_kind["role"]["principal"]) == ("idle", "program-0")
     # One clock for parent and child.
     times = [e["t"] for e in events]
     assert times == sorted(times)

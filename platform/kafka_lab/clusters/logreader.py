@@ -16,6 +16,8 @@ from kafka.record.default_records import ControlRecord
 
 from kafka_lab.api import Record
 from kafka_lab.clusters.admin import Admin, AdminError
+from kafka_lab.clusters.readback import ReadBack
+from kafka_lab.runtime.events import EventLog
 
 _PASSING = frozenset({5, 6, 74, 75, 76})
 """LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, and leader epochs that do not match yet."""
@@ -53,6 +55,8 @@ class PartitionLog:
     """Entries of transactions that have not ended, by producer id."""
     batches: int = 0
     """Batches of records read so far, markers not counted: how well a producer batched."""
+    read_back: ReadBack | None = None
+    """Collects what was read for the event log, where there is one."""
 
     @property
     def last_stable_offset(self) -> int:
@@ -77,6 +81,8 @@ class PartitionLog:
                     state = State.ABORTED if marker.abort else State.COMMITTED
                     for entry in self.open.pop(pid, []):
                         entry.state = state
+                    if self.read_back is not None:
+                        self.read_back.marker(int(marker.offset), pid, state is State.COMMITTED)
             self.next = int(batch.next_offset)  # type: ignore[attr-defined]
             return
         self.batches += 1
@@ -101,18 +107,23 @@ class PartitionLog:
             self.entries.append(entry)
             if transactional:
                 self.open.setdefault(pid, []).append(entry)
+            if self.read_back is not None:
+                self.read_back.record(record)
         self.next = max(self.next, int(batch.next_offset))  # type: ignore[attr-defined]
 
 
 class LogReader:
     """Follows the partitions of some topics. Not safe for several threads."""
 
-    def __init__(self, admin: Admin, topics: dict[str, int]) -> None:
-        """``topics``: name → number of partitions."""
+    def __init__(self, admin: Admin, topics: dict[str, int], log: EventLog | None = None) -> None:
+        """``topics``: name → number of partitions. What is read is put on record in ``log``."""
         self._admin = admin
         self.logs = {
             (t, p): PartitionLog(t, p) for t, count in topics.items() for p in range(count)
         }
+        if log is not None:
+            for name, partition in self.logs:
+                self.logs[name, partition].read_back = ReadBack(log, name, partition)
 
     def refresh(self) -> None:
         """Read on to the high watermark of every partition.
@@ -187,6 +198,8 @@ class LogReader:
                 records = MemoryRecords(bytes(p.records or b""))
                 while records.has_next():
                     log._batch(records.next_batch())
+                if log.read_back is not None:
+                    log.read_back.flush()
                 if log.next < log.high_watermark and log.next > before:
                     more.add((t.topic, p.partition_index))
         return more

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafka_lab.clusters.base import Address, Cluster
-from kafka_lab.faults.requests import Request, parse_request, response_error, sasl_username
+from kafka_lab.faults.requests import Request, parse_request, read_response, sasl_username
 
 if TYPE_CHECKING:
     from kafka_lab.faults.relay import Relay
@@ -36,10 +36,15 @@ class Hold:
         self._released = threading.Event()
         self._drop = False
         self._wake: Callable[[], None] | None = None
+        self.on_release: Callable[[bool], object] | None = None
+        """Told once, with ``drop``; for the event log."""
 
     def release(self, drop: bool = False) -> None:
         """Let it pass; ``drop``: close the connection instead, the bytes are lost."""
         self._drop = drop
+        told, self.on_release = self.on_release, None
+        if told:
+            told(drop)
         self._released.set()
         if self._wake:
             self._wake()
@@ -280,6 +285,6 @@ class Side(asyncio.Protocol):
         while pending:
             request = pending.popleft()
             if request.correlation_id == correlation:
-                request.error = response_error(request, frame)
+                read_response(request, frame)
                 return self.link.relay.saw_response(request)
         return None

@@ -190,7 +190,7 @@ class Relay:
         if kind == "request":
             fields |= {"client_id": request.client_id, "size": request.size, **request.facts}
         elif request.error is not None:
-            fields["error"] = request.error
+            fields |= {"error": request.error, **request.answer}
         return self._log.write(kind, **fields)
 
     def at(
@@ -225,6 +225,8 @@ class Relay:
                     link.close()
 
         self.loop.call_soon_threadsafe(act)
+        if self._log is not None:
+            self._log.write("fault", fault="refuse" if refused else "accept", broker=broker)
 
     def shape(self, broker: int, delay: float = 0.0, rate: float = 0.0) -> None:
         """Slow the links between programs and a broker, those that are open too.
@@ -254,3 +256,5 @@ class Relay:
                     link.close()
 
         self.loop.call_soon_threadsafe(close)
+        if self._log is not None:
+            self._log.write("fault", fault="cut", principal=principal)

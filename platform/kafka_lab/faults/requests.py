@@ -73,6 +73,8 @@ class Request:
     """When the broker's answer came, 0 if it has not."""
     error: int | None = None
     """The answer's (first non-zero) error code where it was decoded."""
+    answer: dict[str, Any] = field(default_factory=dict)
+    """More facts of the answer; see ``_ANSWERS``."""
 
     @property
     def api(self) -> str:
@@ -83,12 +85,42 @@ def _string(value: Any) -> Any:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
+_BATCH = struct.Struct(">qiibIhiqqqhii")
+"""Kafka protocol, "Record Batch": the header, up to the number of records."""
+
+
+def _batches(data: bytes) -> tuple[int, int, int]:
+    """Records, producer id and epoch in a partition's batches; only headers are read."""
+    count, at, producer, epoch = 0, 0, -1, -1
+    while at + _BATCH.size <= len(data):
+        head = _BATCH.unpack_from(data, at)
+        if head[3] != 2:  # magic: older formats have no such header
+            break
+        producer, epoch = head[9], head[10]
+        count += head[12]
+        at += 12 + head[1]
+    return count, producer, epoch
+
+
 def _produce(raw: Any) -> dict[str, Any]:
     topics: list[list[Any]] = []
+    counts = []
+    producer = epoch = -1
     for t in raw.topic_data:
         name = t.name or str(t.topic_id)
-        topics.extend([name, p.index] for p in t.partition_data)
-    return {"transactional_id": raw.transactional_id, "acks": raw.acks, "partitions": topics}
+        for p in t.partition_data:
+            topics.append([name, p.index])
+            # A null is legal; a memory view is what a large frame's decoder may give.
+            count, producer, epoch = _batches(p.records or b"")
+            counts.append(count)
+    return {
+        "transactional_id": raw.transactional_id,
+        "acks": raw.acks,
+        "partitions": topics,
+        "records": counts,
+        "producer_id": producer,
+        "producer_epoch": epoch,
+    }
 
 
 def _offsets(raw: Any) -> list[list[Any]]:
@@ -193,12 +225,27 @@ def sasl_username(frame: bytes, version: int) -> str:
     return ""
 
 
-def response_error(request: Request, frame: bytes) -> int | None:
-    """The error code in the answer to ``request``; ``None`` where it is not decoded."""
+_ANSWERS: dict[int, Callable[[Any], dict[str, Any]]] = {
+    # With their names: a broker need not answer in the request's order.
+    0: lambda r: {
+        "base_offsets": [
+            [t.name or str(t.topic_id), p.index, p.base_offset]
+            for t in r.responses
+            for p in t.partition_responses
+        ]
+    },
+    22: lambda r: {"producer_id": r.producer_id, "producer_epoch": r.producer_epoch},
+}
+
+
+def read_response(request: Request, frame: bytes) -> None:
+    """Put the answer's error code and facts into ``request``, where they can be decoded."""
     decoder = _ERRORS.get(request.api_key)
     if decoder is None:
-        return None
-    try:
-        return decoder[1](decoder[0].decode(frame, version=request.version, header=True))
-    except Exception:
-        return None
+        return
+    with contextlib.suppress(Exception):
+        raw = decoder[0].decode(frame, version=request.version, header=True)
+        request.error = decoder[1](raw)
+        more = _ANSWERS.get(request.api_key)
+        if more is not None:
+            request.answer = more(raw)

@@ -33,7 +33,7 @@ from kafka_lab.grading.snapshot import snapshot
 from kafka_lab.grading.way_in import JAVA_FILE, write_way_in
 from kafka_lab.programs.toolchains.base import Built, Toolchain
 from kafka_lab.runtime.errors import BuildFailed, LabError
-from kafka_lab.runtime.events import EventLog
+from kafka_lab.runtime.events import EVENTS_SCHEMA, EventLog
 from kafka_lab.runtime.interrupts import held
 from kafka_lab.runtime.leases import Leases
 from kafka_lab.runtime.paths import data_dir
@@ -172,7 +172,18 @@ class _Attempt:
         error = ""
         build_failure = ""
         try:
-            log.write("attempt", id=self.id, exercise=self.request.exercise, seed=self.seed)
+            log.write(
+                "attempt",
+                schema=EVENTS_SCHEMA,
+                id=self.id,
+                exercise=self.request.exercise,
+                exercise_version=self.request.exercise_version,
+                language=self.request.language,
+                seed=self.seed,
+                scale=self.scale,
+                neutral=self.request.neutral,
+                started=self.started,
+            )
             self.more = MoreClusters(self.backend, leases, log)
             self.answers = Answers({"cluster": self.more.start})
             self._grade(leases, log)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -119,7 +118,7 @@ class Lab:
 
     def reader(self, topics: Mapping[str, int]) -> LogReader:
         """A log reader for this thread."""
-        return LogReader(self.admin(), dict(topics))
+        return LogReader(self.admin(), dict(topics), self.log)
 
     def requests(self, *principals: str) -> list[Request]:
         """What these principals asked, in order, with topic ids turned into names."""
@@ -178,6 +177,7 @@ class Lab:
         role = Role(program, principal)
         with self._lock:
             self._roles.append(role)
+        self.log.write("role", program=name, principal=principal)
         return role
 
     def _contract(self, variables: Mapping[str, str]) -> Rights:
@@ -222,7 +222,7 @@ class Lab:
 
         def act(request: Request) -> Hold:
             self._fault("kill", role, request, when)
-            role.program._signal_group(signal.SIGKILL)
+            role.program.strike()
             return DROP
 
         return self.at(role, api, nth, when, act, matches)
@@ -240,7 +240,8 @@ class Lab:
 
         def act(request: Request) -> Hold:
             self._fault("pause", role, request, when)
-            role.program._signal_group(signal.SIGSTOP)
+            role.program.pause()
+            self._tell_release(hold, role, request)
             return hold
 
         return self.at(role, api, nth, when, act, matches), hold
@@ -258,6 +259,7 @@ class Lab:
 
         def act(request: Request) -> Hold:
             self._fault("hold", role, request, when)
+            self._tell_release(hold, role, request)
             return hold
 
         return self.at(role, api, nth, when, act, matches), hold
@@ -320,8 +322,13 @@ class Lab:
             program=role.program.name,
             when=when,
             api=request.api,
-            correlation=request.correlation_id,
+            **_which(role, request),
         )
+
+    def _tell_release(self, hold: Hold, role: Role, request: Request) -> None:
+        """Have it on record when what is held goes on its way, or is lost."""
+        fields = {"program": role.program.name, "api": request.api, **_which(role, request)}
+        hold.on_release = lambda drop: self.log.write("release", dropped=drop, **fields)
 
     def excuse(self, principal: str, operation: str, resource: str) -> None:
         """A denial that the harness causes itself is no finding."""
@@ -371,6 +378,16 @@ class Lab:
         found = {name: pool.submit(fn) for name, fn in scenarios.items()}
         pool.shutdown(wait=False)
         return found
+
+
+def _which(role: Role, request: Request) -> dict[str, Any]:
+    """What tells this request from all others in the event log."""
+    return {
+        "principal": role.principal,
+        "broker": request.broker,
+        "connection": request.connection,
+        "correlation": request.correlation_id,
+    }
 
 
 def fail(code: str, message: str, **data: Any) -> Findings:

@@ -144,7 +144,7 @@ class Site:
 
     def reader(self, topics: Mapping[str, int]) -> LogReader:
         """A log reader for this thread."""
-        return LogReader(self.admin(), dict(topics))
+        return LogReader(self.admin(), dict(topics), self.log)
 
     def allow(self, principal: str, rights: Rights | Sequence[Acl]) -> None:
         """Give a program's principal rights in this cluster; nothing where all is allowed."""

@@ -125,6 +125,11 @@ class Program:
         self._process.wait(10)
         self._poll()
 
+    def strike(self) -> None:
+        """SIGKILL to the whole group, from the relay's thread: it waits for nothing."""
+        self._log.write("program-kill", program=self.name, pid=self.pid)
+        self._signal_group(signal.SIGKILL)
+
     def pause(self) -> None:
         """SIGSTOP to the whole group."""
         self._log.write("program-pause", program=self.name, pid=self.pid)

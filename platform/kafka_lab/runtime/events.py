@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-EVENTS_SCHEMA = 1
+EVENTS_SCHEMA = 2
+"""Stands in the event ``attempt``. Files of schema 1 have no such field there."""
 
 
 class EventLog:
