@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from kafka_lab.workspace.files import IGNORE, README, Content
 from kafka_lab.workspace.marker import MARKER
@@ -33,19 +32,6 @@ def _digest(parts: Iterable[tuple[str, bytes, bool]]) -> str:
     for name, data, executable in sorted(parts):
         raw = name.encode("utf-8", "surrogateescape")
         whole.update(b"%d:%b%d:%d:%b" % (len(raw), raw, executable, len(data), data))
-    return whole.hexdigest()
-
-
-def tree_digest(*folders: Path) -> str:
-    """Of everything in some folders: an exercise's, a grader's."""
-    whole = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                name = path.relative_to(folder).as_posix().encode()
-                data = path.read_bytes()
-                whole.update(b"%d:%b%d:%b" % (len(name), name, len(data), data))
-        whole.update(b"|")
     return whole.hexdigest()
 
 
