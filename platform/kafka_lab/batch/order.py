@@ -96,5 +96,3 @@ def lay_out(files: Mapping[str, Any], folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(data))
         path.chmod(0o755 if executable else 0o644)
-
-

@@ -97,8 +97,8 @@ class Pool:
         not be in memory at once.
         """
         todo = iter(orders)
-        ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        going: dict[Future, tuple[str, Callable[[], dict[str, Any]], int]] = {}
+        ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        going: dict[Future[Any], tuple[str, Callable[[], dict[str, Any]], int]] = {}
 
         def send(name: str, make: Callable[[], dict[str, Any]], tries: int) -> None:
             with warnings.catch_warnings():
@@ -225,7 +225,7 @@ def _reap(others: frozenset[int]) -> None:
     reap_descendants(others)
 
 
-def _result(future: Future) -> dict[str, Any]:
+def _result(future: Future[Any]) -> dict[str, Any]:
     try:
         raw: dict[str, Any] = future.result(timeout=60)
     except Exception as e:  # KilledWorker, or whatever Dask has to say

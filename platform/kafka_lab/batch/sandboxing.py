@@ -1,4 +1,4 @@
-"""Which sandbox submissions run in: the one seam between batch grading and ``programs``' sandbox."""
+"""Which sandbox submissions run in: the one seam between batch grading and the sandbox."""
 
 from __future__ import annotations
 
