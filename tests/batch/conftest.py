@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from kafka_lab import wiring
+from kafka_lab.api import CheckResult, Finding, Outcome, Verdict
 from kafka_lab.batch.course import Course, load_course
+from kafka_lab.batch.records import Record
 
 COURSE = """\
 title = "Kafka 101"
@@ -68,3 +72,37 @@ def solution(tmp_path: Path) -> Callable[..., Path]:
         return to
 
     return lay
+
+
+def make_record(
+    course: Course,
+    student: str,
+    slug: str = "transactions",
+    *,
+    earned: int = 0,
+    outcome: Outcome | None = None,
+    submitted: datetime | None = None,
+    message: str = "The transfer 3 is missing.",
+    why: tuple[str, ...] = (),
+) -> Record:
+    """A result as a worker would have made it: one check that holds, one that does not."""
+    entry = course.entry(slug)
+    assert entry is not None
+    possible = entry.exercise.manifest.points
+    found = outcome or (Outcome.PASSED if earned == possible else Outcome.FAILED)
+    checks = (
+        CheckResult("first", "It works.", Outcome.PASSED, earned),
+        CheckResult(
+            "second",
+            "It works under faults.",
+            Outcome.FAILED,
+            possible - earned,
+            (Finding("lost", message),),
+        ),
+    )
+    verdict = Verdict(
+        slug, "python", found, checks, 424242, "embedded", "4.3.1", "20260101-x", 1e9, 12.5
+    )
+    if found is Outcome.ERROR:
+        verdict = replace(verdict, error="the broker of the lab fell over")
+    return Record(student, slug, verdict, {"submission": "1"}, "1", "2", submitted, why=why)

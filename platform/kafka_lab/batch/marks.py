@@ -72,8 +72,8 @@ def mark(
     assert entry is not None
     possible = entry.exercise.manifest.points
     if record is None:
-        points = override.points if override else 0.0
-        return Mark(student, slug, State.MISSING, possible, points=points, override=override)
+        given = override.points if override else 0.0
+        return Mark(student, slug, State.MISSING, possible, points=given, override=override)
     due = course.deadline(student, slug)
     days = course.late.days(due, record.submitted) if due and record.submitted else 0
     factor = course.late.factor(days)

@@ -96,7 +96,7 @@ class _Lines:
         self.total = total
         self.began = time.monotonic()
         if kept >= 0:
-            self.say(f"{total} submissions to grade, {kept} results are there already")
+            self.say(f"{total} to grade, {kept} known already")
         elif at_once:
             self.say(f"{at_once} at once")
 
@@ -109,10 +109,10 @@ class _Lines:
 
         verdict = record.verdict
         tries = f" (try {record.tries})" if record.tries > 1 else ""
-        return terminal(
-            f"{record.student}, {record.exercise}: {verdict.outcome.value} "
-            f"{verdict.earned} of {verdict.points}{tries}"
-        )
+        got = f"{verdict.outcome.value} {verdict.earned} of {verdict.points}"
+        if verdict.outcome == "error":
+            got = "the lab broke"
+        return terminal(f"{record.student}, {record.exercise}: {got}{tries}")
 
     def pace(self) -> str:
         """Rate and time left."""
