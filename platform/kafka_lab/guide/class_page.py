@@ -1,7 +1,8 @@
 """A class at a glance: which learner passed what, and which checks are the hard ones.
 
-Made from verdicts as ``kafka-lab check --json`` prints them: files below one folder, ``ada.json``
-or ``ada/transactions.json``. Findings are left out: they repeat what a program printed.
+Made from what ``kafka-lab grade`` wrote; or from verdicts as ``kafka-lab check --json`` prints
+them: files below one folder, ``ada.json`` or ``ada/transactions.json``. Findings are left out: they
+repeat what a program printed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from kafka_lab.api import Outcome, Verdict
 from kafka_lab.exercises.catalog import Catalog
 from kafka_lab.runtime.errors import UsageError
 
+GRADES = ".kafka-lab-grades"
+"""Marks a folder that ``kafka-lab grade`` made; its results lie in ``results/``."""
 _SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.ERROR: "!", Outcome.NOT_REACHED: "–"}
 _SAID = {
     Outcome.PASSED: "passed",
@@ -39,23 +42,25 @@ def read_results(folder: Path) -> list[Result]:
     Raises:
         UsageError: when there is none, or a file is no verdict; it names the file.
     """
+    if (folder / GRADES).is_file():
+        folder = folder / "results"
     files = sorted(folder.rglob("*.json"))
     if not files:
         raise UsageError(
             f"there are no results in {folder}",
-            "put the output of `kafka-lab check --json` there, a file for each learner: ada.json",
+            "name what `kafka-lab grade` wrote; or put the output of `kafka-lab check --json` there, "
+            "a file for each learner: ada.json",
         )
-    return [Result(_learner(path, folder), _verdict(path)) for path in files]
+    return [_result(path, folder) for path in files]
 
 
-def _learner(path: Path, folder: Path) -> str:
+def _result(path: Path, folder: Path) -> Result:
     first = path.relative_to(folder).parts[0]
-    return first.removesuffix(".json")
-
-
-def _verdict(path: Path) -> Verdict:
     try:
-        return Verdict.from_json(json.loads(path.read_text(encoding="utf-8")))
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        # The name of a file may stand for a name that no file can have.
+        learner = raw.get("submission", {}).get("student", first.removesuffix(".json"))
+        return Result(str(learner), Verdict.from_json(raw))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise UsageError(
             f"{path} is no verdict: {type(e).__name__}: {e}",
