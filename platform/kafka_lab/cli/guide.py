@@ -74,7 +74,8 @@ def class_command(results: Path, output: Path) -> int:
     """For instructors: write the guide with an overview of a class.
 
     RESULTS is what `kafka-lab grade` wrote, or a folder with what `kafka-lab check --json` printed,
-    ada.json or ada/transactions.json. Learners appear under these names: take pseudonyms to publish it.
+    ada.json or ada/transactions.json. Learners appear under these names: take pseudonyms to
+    publish it.
     """
     from kafka_lab.guide import site
 

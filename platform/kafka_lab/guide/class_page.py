@@ -48,8 +48,8 @@ def read_results(folder: Path) -> list[Result]:
     if not files:
         raise UsageError(
             f"there are no results in {folder}",
-            "name what `kafka-lab grade` wrote; or put the output of `kafka-lab check --json` there, "
-            "a file for each learner: ada.json",
+            "name what `kafka-lab grade` wrote; or put there the output of "
+            "`kafka-lab check --json`, a file for each learner: ada.json",
         )
     return [_result(path, folder) for path in files]
 
