@@ -15,7 +15,9 @@ from confluent_kafka import Producer
 from kafka_lab.clusters.admin import Admin
 from kafka_lab.clusters.base import Address
 from kafka_lab.clusters.ports import listening_socket
-from kafka_lab.faults.relay import Door, Relay
+from kafka_lab.faults.relay import Door, Quota, Relay
+
+from .conftest import Scene, answer, closed, exactly, until
 
 
 def test_a_delay_counts_in_both_directions(
@@ -88,3 +90,28 @@ def test_bandwidth_bounds_every_byte_and_keeps_their_order() -> None:
         relay.stop()
         server.close()
         door.close()
+
+
+def test_a_sandbox_has_so_many_connections_and_no_more(scene: Scene) -> None:
+    door, spare = listening_socket(), listening_socket()
+    port = door.getsockname()[1]
+    quota = Quota(2)
+    close = scene.relay.listen(door, scene.relay.ways[0][1], quota)
+    also = scene.relay.listen(spare, scene.relay.ways[1][1], quota)  # the quota is of both
+    first = socket.create_connection(("127.0.0.1", port), 10)
+    second = socket.create_connection(("127.0.0.1", spare.getsockname()[1]), 10)
+    scene.open += [first, second]
+    scene.accept(1).sendall(answer(1))
+    scene.accept(2).sendall(answer(2))
+    assert (exactly(first, 8), exactly(second, 8)) == (answer(1), answer(2))
+    with socket.create_connection(("127.0.0.1", port), 10) as third:
+        assert closed(third)
+    first.close()
+    until(lambda: quota.taken == 1)
+    with socket.create_connection(("127.0.0.1", port), 10) as fourth:
+        scene.accept(1).sendall(answer(4))
+        assert exactly(fourth, 8) == answer(4)
+    close()
+    also()
+    assert closed(second)
+    until(lambda: quota.taken == 0)

@@ -12,11 +12,13 @@ from kafka_lab.cli import context
 from kafka_lab.cli.options import language_option
 from kafka_lab.exercises.exercise import Exercise
 from kafka_lab.grading.attempt import Listener, check
+from kafka_lab.programs.sandbox.kinds import choose
 from kafka_lab.programs.toolchains.base import Built
 from kafka_lab.reports.terminal import TerminalReport
 from kafka_lab.runtime.errors import UsageError
 
 EXIT = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.ERROR: 3, Outcome.NOT_REACHED: 1}
+_SANDBOX = "Where your program is built and runs: bubblewrap, container, auto, or none (default)."
 
 
 class Shown(Listener):
@@ -63,6 +65,7 @@ def link_editor(workspace: Path, built: Built) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML.")
 @click.option("--keep", is_flag=True, help="Leave the cluster running, with a way in.")
+@click.option("--sandbox", default="none", metavar="KIND", help=_SANDBOX)
 @click.option("--neutral", is_flag=True, help="No help of the harness: wait out real timeouts.")
 def check_command(
     target: str | None,
@@ -75,6 +78,7 @@ def check_command(
     as_json: bool,
     junit: Path | None,
     keep: bool,
+    sandbox: str,
     neutral: bool,
 ) -> int:
     """Run your program against a fresh cluster, break things, and judge.
@@ -100,6 +104,7 @@ def check_command(
         fail_fast=fail_fast,
         keep=keep,
         neutral=neutral,
+        sandbox=choose(sandbox),
     )
     store = Store()
     if as_json:

@@ -15,6 +15,8 @@ from kafka_lab import __version__
 from kafka_lab.cli import context
 from kafka_lab.runtime.errors import LabError
 
+_OPTIONAL = ("track", "backend", "service", "sandbox", "running")
+
 Row = tuple[bool, str, str, str]
 """Works?, what, how it is, what to do."""
 
@@ -29,7 +31,7 @@ def doctor_command() -> int:
         click.echo(f"  {mark} {what:<24} {how}")
         if not works and fix:
             click.echo(f"      {fix}")
-        usable = usable and (works or what.startswith(("track", "backend", "service", "running")))
+        usable = usable and (works or what.startswith(_OPTIONAL))
     plugins = context.load_plugins()
     for info in plugins.infos():
         if info.disabled or info.origin != "kafka-lab":
@@ -71,6 +73,7 @@ def _rows() -> Iterator[Row]:
         fix = "; ".join(m.fix for m in missing)
         yield not missing, f"track {language}", f"lacks {lacks}" if lacks else "works", fix
     yield from _services()
+    yield from _sandboxes()
     kept = len(leases.kept())
     left = len(list(leases.abandoned()))
     if kept or left:
@@ -94,6 +97,14 @@ def _services() -> Iterator[Row]:
         what, _, fix = missing.partition(": ")
         wanted = f" (for {', '.join(users[kind])})" if missing and kind in users else ""
         yield not missing, f"service {kind}", f"{what}{wanted}" if missing else "works", fix
+
+
+def _sandboxes() -> Iterator[Row]:
+    from kafka_lab.programs.sandbox.kinds import kinds
+
+    for name, kind in kinds().items():
+        what, _, fix = kind.why_not().partition(": ")
+        yield not what, f"sandbox {name}", what or "works", fix
 
 
 def _space(variable: str, folder: Path, gigabytes: float) -> Row:

@@ -94,12 +94,23 @@ _QUEUED = 256 << 10
 """Bytes on a shaped link after which its sender has to wait."""
 
 
+class Quota:
+    """How many connections one sandbox may have open at a time."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+
+
 class Link:
     """One program connection and its twin to the broker."""
 
-    def __init__(self, relay: Relay, door: Door) -> None:
+    def __init__(self, relay: Relay, door: Door, quota: Quota | None = None) -> None:
         self.relay = relay
         self.door = door
+        self.quota = quota
+        if quota:
+            quota.taken += 1
         self.broker = door.broker
         relay.accepted += 1
         self.number = relay.accepted
@@ -110,6 +121,8 @@ class Link:
         self.closed = False
 
     def close(self) -> None:
+        if self.quota and not self.closed:
+            self.quota.taken -= 1
         self.closed = True
         for side in (self.up, self.down):
             if side and side.transport:

@@ -19,11 +19,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kafka_lab.clusters.base import Address
-from kafka_lab.faults.links import DROP, Door, Hold, Link, Shape, Side, doors
+from kafka_lab.faults.links import DROP, Door, Hold, Link, Quota, Shape, Side, doors
 from kafka_lab.faults.requests import QUIET, Request
 from kafka_lab.runtime.events import EventLog
 
-__all__ = ["DROP", "Action", "Door", "Hold", "Relay", "Shape", "Trigger", "doors"]
+__all__ = ["DROP", "Action", "Door", "Hold", "Quota", "Relay", "Shape", "Trigger", "doors"]
 
 Action = Callable[[Request], "Hold | None"]
 
@@ -124,8 +124,41 @@ class Relay:
                 self.loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
             self.loop.close()
 
-    def _accept(self, door: Door) -> Side:
-        link = Link(self, door)
+    @property
+    def ways(self) -> list[tuple[int, Door]]:
+        """(port on the loopback interface, where it leads) of every socket it was made with."""
+        ports = [s.getsockname()[1] for s in self._sockets]
+        return list(zip(ports, self._doors, strict=True))
+
+    def listen(self, server: socket.socket, door: Door, quota: Quota) -> Callable[[], None]:
+        """Let the connections of one more listening socket through ``door``; the quota may be
+        shared by several. Returns what closes it, with every connection of the quota.
+
+        The socket may be a sandbox's: it works across network namespaces.
+        """
+
+        async def begin() -> asyncio.Server:
+            return await self.loop.create_server(lambda: self._accept(door, quota), sock=server)
+
+        opened = asyncio.run_coroutine_threadsafe(begin(), self.loop).result(10)
+
+        def end() -> None:
+            opened.close()
+            for link in list(self.links):
+                if link.quota is quota:
+                    link.close()
+
+        def close() -> None:
+            with contextlib.suppress(RuntimeError):  # the relay has stopped, and it with it
+                self.loop.call_soon_threadsafe(end)
+
+        return close
+
+    def _accept(self, door: Door, quota: Quota | None = None) -> Side:
+        link = Link(self, door, quota)
+        if quota and quota.taken > quota.limit:
+            link.close()
+            return Side(link, from_program=True)  # its transport is closed as soon as it is there
         self.links.add(link)
         link.up = Side(link, from_program=True)
         # Nothing is drained before the twin is connected.

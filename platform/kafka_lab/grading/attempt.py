@@ -68,6 +68,8 @@ class Request:
     services: Sequence[ServiceOrder] = ()
     rights: Rights | None = None
     """What the program may do, in the contract's words; ``None``: the grader says it itself."""
+    sandbox: str = "none"
+    """Name of the kind in which the program is built and runs; ``none``: with all our rights."""
     spare: Standing | None = None
     """A cluster of this spec that is up already; used once, ended with the attempt."""
 
@@ -277,6 +279,8 @@ class _Attempt:
                 request.dialect or built.dialect,
                 str(source),
                 services.handles(),
+                request.sandbox,
+                [str(p) for p in built.reads],
             )
             assert child.stdin is not None
             with contextlib.suppress(BrokenPipeError):

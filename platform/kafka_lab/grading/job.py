@@ -52,6 +52,8 @@ class Ready:
     dialect: str
     source: str
     services: list[dict[str, Any]] = field(default_factory=list)
+    sandbox: str = "none"
+    reads: list[str] = field(default_factory=list)
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"

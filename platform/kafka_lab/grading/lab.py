@@ -21,6 +21,7 @@ from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.faults.relay import DROP, Hold, Relay, Trigger
 from kafka_lab.faults.requests import Request
 from kafka_lab.grading.asking import Parent
+from kafka_lab.grading.confined import Confinement
 from kafka_lab.grading.job import Job, Ready
 from kafka_lab.grading.site import LabBroker, Site, another
 from kafka_lab.programs.contract import environment, prefixed
@@ -73,6 +74,7 @@ class Lab:
 
     def __post_init__(self) -> None:
         self.sites[""] = Site("", self.cluster, self.relay, self.log)
+        self.confinement = Confinement(self.ready, self.sites, self.leases, self.log)
 
     # -- chance and time ------------------------------------------------------------------
 
@@ -173,6 +175,7 @@ class Lab:
             folder / f"program-{name}.log",
             self.leases,
             self.log,
+            self.confinement.launch(name),
         )
         role = Role(program, principal)
         with self._lock:
@@ -193,6 +196,7 @@ class Lab:
         for role in self._roles:
             with contextlib.suppress(RuntimeError, OSError):
                 role.program.kill()
+        self.confinement.close()
 
     def evict(self, group: str, dead: Iterable[Program], why: str) -> None:
         """Remove a group's members, all of which belong to dead or hanging programs.

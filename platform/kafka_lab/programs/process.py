@@ -8,14 +8,49 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO, Any, Protocol
 
 from kafka_lab.runtime.events import EventLog
 from kafka_lab.runtime.leases import Lease, Leases
 
 OUTPUT_LIMIT = 2 << 20
 """Bytes of output kept per program; the rest is read and thrown away."""
+
+
+class Running(Protocol):
+    """What a ``Program`` needs of a process: ``subprocess.Popen`` has it, a sandbox's too.
+
+    ``pid`` leads a process group, and is not used again before the process was waited for.
+    """
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def stdout(self) -> IO[Any] | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+Launch = Callable[[Sequence[str], Mapping[str, str], Path], Running]
+"""Starts a command with exactly this environment, in this folder."""
+
+
+def unconfined(argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> Running:
+    """A process of this machine, with all the rights of whoever runs kafka-lab."""
+    return subprocess.Popen(
+        argv,
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 class Program:
@@ -34,8 +69,10 @@ class Program:
         output: Path,
         leases: Leases,
         log: EventLog,
+        launch: Launch = unconfined,
     ) -> None:
         self.name = name
+        self._launch = launch
         self.starts = 0
         self.exits: list[int] = []
         """Exit codes in order; a death by signal n is -n."""
@@ -45,7 +82,7 @@ class Program:
         self._cwd = cwd
         self._leases = leases
         self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
         self._lease: Lease | None = None
         self._pump: threading.Thread | None = None
         self._kept = 0
@@ -62,22 +99,14 @@ class Program:
         """Start a new process. Raises ``RuntimeError`` when the last one still runs."""
         if self.running():
             raise RuntimeError(f"{self.name} is already running")
-        self._process = subprocess.Popen(
-            self._argv,
-            env=self._env,
-            cwd=self._cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        self._process = self._launch(self._argv, self._env, self._cwd)
         self.starts += 1
         self._lease = self._leases.process(self._process.pid)
         self._log.write("program-start", program=self.name, pid=self._process.pid)
         self._pump = threading.Thread(target=self._drain, args=(self._process,), daemon=True)
         self._pump.start()
 
-    def _drain(self, process: subprocess.Popen[bytes]) -> None:
+    def _drain(self, process: Running) -> None:
         assert process.stdout is not None
         with self.output_path.open("ab") as out:
             while chunk := process.stdout.read1(65536):  # type: ignore[attr-defined]

@@ -120,6 +120,10 @@ class Leases:
         """Lease a network of a Docker engine; removed after all containers."""
         return self._add({"kind": "network", "id": name, "engine": engine})
 
+    def group(self, folder: Path) -> Lease:
+        """Lease a control group; removed after the processes in it."""
+        return self._add({"kind": "cgroup", "path": str(folder)})
+
     def tree(self, folder: Path) -> Lease:
         """Lease a folder that is to be deleted."""
         return self._add({"kind": "tree", "path": str(folder)})
@@ -135,7 +139,7 @@ class Leases:
         later sweep.
         """
         count = 0
-        order = {"process": 0, "container": 1, "network": 2, "tree": 3}
+        order = {"process": 0, "container": 1, "network": 2, "cgroup": 3, "tree": 4}
         entries = sorted(self.folder.glob("*.json"), key=lambda p: order[p.name.split("-")[0]])
         for entry in entries:
             try:
@@ -182,6 +186,10 @@ def _end(raw: dict[str, Any]) -> bool:
         if raw["kind"] == "container":
             return engine.remove_container(raw["id"])
         return engine.remove_network(raw["id"])
+    elif raw["kind"] == "cgroup":
+        with contextlib.suppress(OSError):
+            os.rmdir(raw["path"])
+        return not os.path.exists(raw["path"])
     else:
         shutil.rmtree(raw["path"], ignore_errors=True)
     return True

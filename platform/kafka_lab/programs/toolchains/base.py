@@ -25,7 +25,8 @@ class Built:
 
     ``argv`` starts it; ``env`` is added to the contract's variables; ``dialect`` is the one of
     its ``KAFKA_CONFIG`` file (``java`` or ``librdkafka``); ``fingerprint`` names the build by
-    content; ``editor`` maps link names to lay in the workspace onto folders.
+    content; ``editor`` maps link names to lay in the workspace onto folders; ``reads`` are the
+    files and folders, outside the workspace and the system, that it needs while it runs.
     """
 
     argv: tuple[str, ...]
@@ -33,6 +34,7 @@ class Built:
     dialect: str
     fingerprint: str
     editor: Mapping[str, Path] = field(default_factory=dict)
+    reads: tuple[Path, ...] = ()
 
 
 class Toolchain(Protocol):

@@ -87,7 +87,7 @@ class GoToolchain:
         if not program.exists():
             say(f"compiling with {go.version}; the first time with its libraries")
             _compile(go, source, package, program)
-        return Built(argv=(str(program),), env={}, dialect="librdkafka", fingerprint=key, editor={})
+        return Built((str(program),), {}, "librdkafka", key, reads=(program,))
 
 
 def _find_go() -> _Go | Missing:

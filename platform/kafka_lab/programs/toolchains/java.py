@@ -79,6 +79,7 @@ class JavaToolchain:
             dialect="java",
             fingerprint=key,
             editor={"lib": needed.folder / "jars"},
+            reads=(jdk.home, *needed.jars, program, *([shared] if shared else [])),
         )
 
 

@@ -76,6 +76,7 @@ class PythonToolchain:
             dialect="librdkafka",
             fingerprint=digest.hexdigest()[:16],
             editor={".venv": folder / "venv"},
+            reads=(folder / "venv", Path(sys.base_prefix)),
         )
 
 
