@@ -39,6 +39,12 @@ def _mariadb() -> type:
     return MariaDb
 
 
+def _prometheus() -> type:
+    from kafka_lab.services.prometheus import Prometheus
+
+    return Prometheus
+
+
 @hookimpl
 def kafka_lab_services() -> Mapping[str, Loader]:
     """Kind to a loader of the class."""
@@ -48,4 +54,5 @@ def kafka_lab_services() -> Mapping[str, Loader]:
         "connect": _connect,
         "postgres": _postgres,
         "mariadb": _mariadb,
+        "prometheus": _prometheus,
     }

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
-import subprocess
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -20,7 +16,6 @@ Row = dict[str, str | None]
 
 NAME = "lab"
 """The user for programs and connectors, and its database."""
-_STATEMENT_SECONDS = 60
 
 
 class Database(Service):
@@ -85,39 +80,3 @@ class Database(Service):
     def _restore(self, facts: Mapping[str, Any]) -> None:
         self.port, self.password = int(facts["port"]), str(facts["password"])
         self._set_up = True
-
-
-def run(
-    argv: Sequence[str],
-    doing: str,
-    text: str = "",
-    env: Mapping[str, str] | None = None,
-    **options: Any,
-) -> str:
-    """A tool's output; ``text`` is its input. Raises ``LabError`` with its words."""
-    # Of the caller's environment nothing changes what the tools do, or how they encode.
-    dropped = ("PG", "LC_", "MYSQL_")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
-    try:
-        done: subprocess.CompletedProcess[str] = subprocess.run(
-            argv,
-            env={**kept, "LANG": "C.UTF-8", "PGCLIENTENCODING": "UTF8", **(env or {})},
-            input=text,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_STATEMENT_SECONDS,
-            check=False,
-            **options,
-        )
-    except (OSError, subprocess.TimeoutExpired) as e:
-        raise LabError(f"{doing}: {e}", "kafka-lab doctor says what is missing") from e
-    if done.returncode:
-        raise LabError(f"{doing}: {(done.stderr or done.stdout).strip()[-800:]}")
-    return done.stdout
-
-
-def find(tool: str, *folders: Path) -> str:
-    """The path of a program, on the path, in sbin or in these folders; empty: it is not here."""
-    places = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"]
-    return shutil.which(tool, path=os.pathsep.join([*map(str, folders), *places])) or ""

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from kafka_lab.clusters.ports import free_ports
 from kafka_lab.services import archives
-from kafka_lab.services.databases.base import NAME, Database, Row, find, run
+from kafka_lab.services.databases.base import NAME, Database, Row
 from kafka_lab.services.process import Process
+from kafka_lab.services.tools import find, run
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _SETTINGS = {

@@ -20,8 +20,9 @@ from kafka_lab.clusters.ports import free_ports
 from kafka_lab.runtime.paths import scratch_root
 from kafka_lab.services import archives
 from kafka_lab.services.base import READY_TIMEOUT
-from kafka_lab.services.databases.base import NAME, Database, Row, find, run
+from kafka_lab.services.databases.base import NAME, Database, Row
 from kafka_lab.services.process import Process, group_of
+from kafka_lab.services.tools import find, run
 
 _OWNER = "postgres"
 _DEBIAN = Path("/usr/lib/postgresql")
