@@ -9,7 +9,6 @@ import hashlib
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,13 +123,8 @@ def _train(image: ConnectImage) -> None:
         connect.start()
         connect.ready(240)
         exercise_worker(connect)
-        worker = connect.processes[0]
-        worker.send(signal.SIGTERM)
-        end = time.monotonic() + 300
-        while worker.alive():  # the JVM assembles the cache after the worker has shut down
-            if time.monotonic() > end:
-                raise LabError("Connect did not end after training")
-            time.sleep(0.05)  # polled, with a deadline
+        # The JVM assembles the cache after the worker has shut down.
+        connect.processes[0].end(signal.SIGTERM, 300)
     except LabError as e:
         raise LabError(f"preparing Connect's start-up cache failed: {e}", "try again") from e
     finally:
