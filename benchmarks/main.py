@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import measures
+from components import services
 from stock import Stock
 
 from kafka_lab import wiring
@@ -138,9 +139,12 @@ def checks(runs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--part", choices=["starts", "relay", "checks"], action="append")
+    parser.add_argument(
+        "--part", choices=["starts", "relay", "checks", "services"], action="append"
+    )
     options = parser.parse_args()
-    for name, part in (("starts", starts), ("relay", relay), ("checks", checks)):
+    parts = {"starts": starts, "relay": relay, "services": services, "checks": checks}
+    for name, part in parts.items():
         if not options.part or name in options.part:
             part(options.runs if name != "checks" else min(options.runs, 3))
 
