@@ -263,6 +263,8 @@ def test_a_shape(tmp_path: Path) -> None:
             "[cluster]\nmechanism = 'PLAIN'\nprotocol = 'SSL'\n",
             "15: cluster.mechanism: means nothing with the protocol SSL; leave it out",
         ),
+        ("[cluster]\ncertificate = 'expired'\n", "cluster.certificate: means nothing with the pr"),
+        ("cluster.certificate = 'old'", "cluster.certificate: 'old' is none of valid, expired"),
         ("[cluster]\nclient_auth = 'required'\n", "cluster.client_auth: means nothing with the pr"),
         (
             "[cluster]\nprotocol = 'SSL'\n[[cluster.listeners]]\nname = 'A'\n",

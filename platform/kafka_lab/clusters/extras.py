@@ -53,7 +53,10 @@ def make_secrets(spec: ClusterSpec, folder: Path, hosts: Sequence[str]) -> str:
         return ""
     from kafka_lab.clusters.pki import Pki  # cryptography is slow to import, and rarely needed
 
-    Pki.create(folder, hosts, [f"program-{n}" for n in range(PROGRAM_PRINCIPALS)])
+    made = Pki.create(folder, hosts, [f"program-{n}" for n in range(PROGRAM_PRINCIPALS)])
+    for door in spec.doors:
+        if door.tls and door.certificate != "valid":
+            made.refused_broker(door.certificate, hosts)
     return str(folder)
 
 

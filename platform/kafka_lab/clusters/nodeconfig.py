@@ -69,7 +69,7 @@ def _listener(spec: ListenerSpec, node: Node, credentials: Credentials) -> dict[
     if spec.tls:
         config |= {
             f"{prefix}.ssl.keystore.type": "PEM",
-            f"{prefix}.ssl.keystore.location": f"{node.pki}/broker.pem",
+            f"{prefix}.ssl.keystore.location": f"{node.pki}/{spec.keystore}",
             f"{prefix}.ssl.truststore.type": "PEM",
             f"{prefix}.ssl.truststore.location": f"{node.pki}/ca.pem",
             f"{prefix}.ssl.client.auth": spec.client_auth,

@@ -29,6 +29,8 @@ from jwt.algorithms import RSAAlgorithm
 
 from kafka_lab.clusters.nodeconfig import AUDIENCE
 
+WRONG_HOST = "broker.elsewhere.example"
+"""Whom a certificate with a wrong SAN is made out to."""
 _DAY = datetime.timedelta(days=1)
 _PRIVATE = 0o600
 
@@ -153,6 +155,19 @@ class Pki:
             )
         certificate = builder.sign(by.key if by else key, hashes.SHA256())
         return self._keep(name, Issuer(key, certificate, by.chain if by else ()))
+
+    def refused_broker(self, kind: str, hosts: Sequence[str]) -> Paths:
+        """A broker's certificate that clients have to refuse: one of ``spec.CERTIFICATES``.
+
+        But for what is wrong with it, it is the one that brokers have.
+        """
+        return self.issue(
+            f"broker-{kind}",
+            [WRONG_HOST] if kind == "wrong-san" else hosts,
+            common_name="broker",
+            expired=kind == "expired",
+            issuer="other" if kind == "other-ca" else "intermediate",
+        )
 
     def token(self, principal: str, seconds: float = 3600, audience: str = AUDIENCE) -> str:
         """A signed token for OAUTHBEARER; ``seconds`` below zero makes one that has expired."""

@@ -15,6 +15,7 @@ MOST_BROKERS = 6
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+CERTIFICATES = ("valid", "expired", "wrong-san", "other-ca")
 _CLIENT_AUTH = ("none", "requested", "required")
 _OWN_NAMES = ("HARNESS", "INTERNAL", "CONTROLLER")
 
@@ -32,7 +33,8 @@ class ListenerSpec:
     """A listener, in Kafka's words (documentation, "Listener Configuration").
 
     ``mechanisms`` count where ``protocol`` has SASL; ``client_auth`` (``ssl.client.auth``)
-    where it has TLS.
+    where it has TLS. So does ``certificate``, what brokers show there: ``valid``, or one that a
+    client has to refuse: ``expired``, ``wrong-san`` (made out to another host), ``other-ca``.
 
     Raises:
         ShapeError: for a word that is not one of Kafka's, or not one that kafka-lab can make.
@@ -42,6 +44,7 @@ class ListenerSpec:
     protocol: str = "SASL_PLAINTEXT"
     mechanisms: tuple[str, ...] = ("PLAIN",)
     client_auth: str = "none"
+    certificate: str = "valid"
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -63,6 +66,12 @@ class ListenerSpec:
                 f"listener {self.name}: client_auth is {self.client_auth!r}",
                 f"choose one of {', '.join(_CLIENT_AUTH)}",
             )
+        if self.certificate not in CERTIFICATES:
+            raise ShapeError(
+                "certificate",
+                f"listener {self.name}: certificate is {self.certificate!r}",
+                f"choose one of {', '.join(CERTIFICATES)}",
+            )
 
     @property
     def sasl(self) -> bool:
@@ -71,6 +80,11 @@ class ListenerSpec:
     @property
     def tls(self) -> bool:
         return self.protocol.endswith("SSL")
+
+    @property
+    def keystore(self) -> str:
+        """The file with key and chain that brokers show on it, in the folder of certificates."""
+        return "broker.pem" if self.certificate == "valid" else f"broker-{self.certificate}.pem"
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> ListenerSpec:
@@ -146,6 +160,13 @@ class ClusterSpec:
         if not 1 <= self.log_dirs <= 4:
             raise ShapeError(
                 "log_dirs", f"{self.log_dirs} log directories cannot be had", "ask for 1 to 4"
+            )
+        if self.internal and self.internal.certificate != "valid":
+            # A broker refuses to start with one that its own peers would refuse.
+            raise ShapeError(
+                "internal",
+                "brokers need a valid certificate between them",
+                "ask for another one on a listener for programs",
             )
         if self.internal and (
             self.internal.name != "INTERNAL"

@@ -11,7 +11,7 @@ from typing import Any
 
 from kafka_lab.clusters.spec import ClusterSpec, ListenerSpec, ShapeError
 
-_PROGRAM = ("protocol", "mechanism", "client_auth")
+_PROGRAM = ("protocol", "mechanism", "client_auth", "certificate")
 """Keys of the one listener of a manifest that lists none."""
 
 
@@ -81,15 +81,20 @@ def _listener(at: str, raw: Mapping[str, Any], secured: bool) -> ListenerSpec:
                     f"means nothing with the protocol {protocol}",
                     "leave it out, or choose SASL_PLAINTEXT or SASL_SSL",
                 )
-    if not protocol.endswith("SSL") and raw.get("client_auth", "none") != "none":
-        raise ShapeError(
-            f"{before}client_auth",
-            f"means nothing with the protocol {protocol}",
-            "leave it out, or choose SSL or SASL_SSL",
-        )
+    for key, usual in (("client_auth", "none"), ("certificate", "valid")):
+        if not protocol.endswith("SSL") and raw.get(key, usual) != usual:
+            raise ShapeError(
+                f"{before}{key}",
+                f"means nothing with the protocol {protocol}",
+                "leave it out, or choose SSL or SASL_SSL",
+            )
     try:
         return ListenerSpec(
-            raw["name"], protocol, tuple(mechanisms), raw.get("client_auth", "none")
+            raw["name"],
+            protocol,
+            tuple(mechanisms),
+            raw.get("client_auth", "none"),
+            raw.get("certificate", "valid"),
         )
     except ShapeError as e:
         raise ShapeError(f"{before}{e.key}".rstrip("."), e.what, e.fix) from e

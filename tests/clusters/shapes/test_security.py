@@ -13,7 +13,7 @@ import pytest
 from kafka_lab.clusters.accounts import set_scram
 from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.base import Cluster
-from kafka_lab.clusters.pki import Paths, Pki
+from kafka_lab.clusters.pki import WRONG_HOST, Paths, Pki
 from kafka_lab.clusters.ports import listening_socket
 from kafka_lab.clusters.spec import ClusterSpec, ListenerSpec
 from kafka_lab.faults.relay import Relay, doors
@@ -27,10 +27,10 @@ BETWEEN = ListenerSpec("INTERNAL", "SSL", client_auth="required")
 SASL = ListenerSpec("PASSWORDS", "SASL_SSL", ("SCRAM-SHA-512", "SCRAM-SHA-256", "OAUTHBEARER"))
 
 
-def _tls(cluster: Cluster, client: Paths | None) -> dict[str, Any]:
+def _tls(cluster: Cluster, client: Paths | None, door: str = "MUTUAL") -> dict[str, Any]:
     pki = Pki(Path(cluster.pki))
     config: dict[str, Any] = {
-        "bootstrap.servers": cluster.bootstrap("MUTUAL"),
+        "bootstrap.servers": cluster.bootstrap(door),
         "security.protocol": "SSL",
         "ssl.ca.location": str(pki.ca),
     }
@@ -61,6 +61,36 @@ def test_only_the_right_certificate_gets_in(start: Start) -> None:
         assert refusal(_tls(cluster, bad)).startswith(("_SSL", "_TRANSPORT"))
     with pytest.raises(AssertionError, match="TOPIC_AUTHORIZATION_FAILED"):
         write(_tls(cluster, pki.paths("program-1")), "t", b"another principal")
+
+
+REFUSED = {
+    "expired": "certificate has expired",
+    "wrong-san": "IP address mismatch",
+    "other-ca": "unable to get local issuer certificate",
+}
+
+
+@shape(
+    "brokers' certificates", "valid, expired, of a wrong SAN, of another CA: each reason is told"
+)
+def test_a_client_says_why_it_refuses_a_broker(start: Start) -> None:
+    names = {kind: kind.replace("-", "").upper() for kind in ("valid", *REFUSED)}
+    cluster = start(
+        ClusterSpec(
+            listeners=tuple(ListenerSpec(n, "SSL", certificate=kind) for kind, n in names.items())
+        )
+    )
+    context = ssl.create_default_context(cafile=str(Pki(Path(cluster.pki)).ca))
+    ports = {kind: int(cluster.bootstrap(n).rpartition(":")[2]) for kind, n in names.items()}
+    _handshake(context, ports["valid"], "127.0.0.1")
+    for kind, reason in REFUSED.items():
+        with pytest.raises(ssl.SSLCertVerificationError, match=reason):
+            _handshake(context, ports[kind], "127.0.0.1")
+        # Kafka's own clients refuse it for the same reason.
+        told = refusal(_tls(cluster, None, names[kind]) | {"debug": "security"})
+        assert told.startswith("_SSL"), told
+    # It is this certificate and no other thing: who is called as it says is let in.
+    _handshake(context, ports["wrong-san"], WRONG_HOST)
 
 
 @shape("TLS through the relay", "bytes pass unread; a broker of another name is refused")

@@ -201,7 +201,8 @@ def _secrets(spec: ClusterSpec, hosts: Sequence[str], leases: Leases) -> str:
 def _copies(spec: ClusterSpec, pki: str, agent: bool) -> Iterator[tuple[bytes, str]]:
     """(content, path in the container) of what a shape needs beside the image."""
     if pki:
-        for name in ("ca.pem", "broker.pem", "jwks.json"):
+        shown = (door.keystore for door in spec.doors if door.tls)
+        for name in dict.fromkeys(("ca.pem", "broker.pem", "jwks.json", *shown)):
             yield (Path(pki) / name).read_bytes(), f"{PKI_PATH}/{name}"
     if agent:
         yield agent_jar().read_bytes(), _AGENT_PATH
