@@ -68,7 +68,8 @@ def test_golden(name: str, spec: ClusterSpec, number: int) -> None:
 
 def test_secrets_are_fresh_and_masked_in_reprs() -> None:
     one, other = Credentials.fresh(), Credentials.fresh()
-    assert set(one.passwords) == {"broker", "harness", *(f"program-{i}" for i in range(8))}
+    own = {"broker", "harness", "connect", "nobody"}
+    assert set(one.passwords) == own | {f"program-{i}" for i in range(8)}
     both = [*one.passwords.values(), *other.passwords.values()]
     assert len(set(both)) == len(both)
     assert not any(secret in repr(one) for secret in both)

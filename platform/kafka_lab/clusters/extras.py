@@ -7,8 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from kafka_lab.clusters.base import Address
+from kafka_lab.clusters.kerberos import Realm
 from kafka_lab.clusters.spec import PROGRAM_PRINCIPALS, ClusterSpec
 from kafka_lab.runtime import maven
+from kafka_lab.runtime.leases import Leases
 
 _TIERED = ("kafka-storage", "kafka-clients", "kafka-server-common")
 _AGENT = "jmx_prometheus_javaagent"
@@ -43,21 +45,35 @@ def agent_flags(folder: Path, at: Address) -> tuple[str, ...]:
 
 
 def needs_secrets(spec: ClusterSpec) -> bool:
-    """Whether a cluster needs certificates or a key for tokens."""
-    return spec.tls or "OAUTHBEARER" in spec.mechanisms()
+    """Whether a cluster needs certificates, a key for tokens, or a Kerberos realm."""
+    return spec.tls or bool(spec.mechanisms() & {"OAUTHBEARER", "GSSAPI"})
 
 
-def make_secrets(spec: ClusterSpec, folder: Path, hosts: Sequence[str]) -> str:
-    """Make certificates and keys where the spec needs them; the folder, or empty."""
+def make_secrets(spec: ClusterSpec, folder: Path, hosts: Sequence[str], leases: Leases) -> str:
+    """Make certificates and keys where the spec needs them; the folder, or empty.
+
+    With GSSAPI a KDC is started as well, and ends with the leases.
+
+    Raises:
+        LabError: when there can be no KDC on this machine.
+    """
     if not needs_secrets(spec):
         return ""
     from kafka_lab.clusters.pki import Pki  # cryptography is slow to import, and rarely needed
 
-    made = Pki.create(folder, hosts, [f"program-{n}" for n in range(PROGRAM_PRINCIPALS)])
+    programs = [f"program-{n}" for n in range(PROGRAM_PRINCIPALS)]
+    made = Pki.create(folder, hosts, programs)
+    if "GSSAPI" in spec.mechanisms():
+        Realm.create(folder / "kerberos", programs).serve(leases)
     for door in spec.doors:
         if door.tls and door.certificate != "valid":
             made.refused_broker(door.certificate, hosts)
     return str(folder)
+
+
+def kerberos_flags(pki: str) -> tuple[str, ...]:
+    """Let the JVM know the realm, and no other of this machine."""
+    return (f"-Djava.security.krb5.conf={Realm(Path(pki) / 'kerberos').config}",)
 
 
 def token_flags(pki: str) -> tuple[str, ...]:

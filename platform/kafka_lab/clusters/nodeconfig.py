@@ -9,8 +9,10 @@ from __future__ import annotations
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from pathlib import Path
 
 from kafka_lab.clusters.base import BROKER, HARNESS, Credentials
+from kafka_lab.clusters.kerberos import SERVICE, Realm
 from kafka_lab.clusters.spec import ClusterSpec, ListenerSpec
 from kafka_lab.clusters.topology import Node
 
@@ -49,6 +51,16 @@ def _jaas(mechanism: str, credentials: Credentials) -> str:
     return f"{module} required {own} {entries};"
 
 
+def _ticket_jaas(node: Node) -> str:
+    """A broker only accepts tickets, and so never asks the KDC for one of its own."""
+    realm = Realm(Path(node.pki) / "kerberos")
+    return (
+        "com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true "
+        f'isInitiator=false keyTab="{realm.keytab(realm.broker)}" '
+        f'principal="{realm.principal(realm.broker)}";'
+    )
+
+
 def _listener(spec: ListenerSpec, node: Node, credentials: Credentials) -> dict[str, str]:
     """What a listener needs beside its place."""
     prefix = f"listener.name.{spec.name.lower()}"
@@ -58,6 +70,10 @@ def _listener(spec: ListenerSpec, node: Node, credentials: Credentials) -> dict[
             config[f"{prefix}.sasl.enabled.mechanisms"] = ",".join(spec.mechanisms)
         for mechanism in spec.mechanisms:
             key = f"{prefix}.{mechanism.lower()}"
+            if mechanism == "GSSAPI":
+                config[f"{key}.sasl.jaas.config"] = _ticket_jaas(node)
+                config["sasl.kerberos.service.name"] = SERVICE
+                continue
             config[f"{key}.sasl.jaas.config"] = _jaas(mechanism, credentials)
             if mechanism == "OAUTHBEARER":
                 handler = f"{_SECURITY}.oauthbearer.OAuthBearerValidatorCallbackHandler"

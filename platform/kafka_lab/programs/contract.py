@@ -25,12 +25,24 @@ def kafka_variables(cluster: Cluster, principal: str, listener: str = "") -> dic
         "KAFKA_SECURITY_PROTOCOL": door.protocol,
     }
     if door.sasl:
-        variables |= {"KAFKA_SASL_MECHANISM": door.mechanisms[0], "KAFKA_SASL_USERNAME": principal}
+        variables["KAFKA_SASL_MECHANISM"] = door.mechanisms[0]
+        if door.mechanisms[0] != "GSSAPI":
+            variables["KAFKA_SASL_USERNAME"] = principal
         if door.mechanisms[0] == "OAUTHBEARER":
             from kafka_lab.clusters.pki import Pki
 
             token = Pki(Path(cluster.pki)).token(principal)
             variables["KAFKA_SASL_OAUTHBEARER_TOKEN"] = token
+        elif door.mechanisms[0] == "GSSAPI":
+            from kafka_lab.clusters.kerberos import SERVICE, Realm
+
+            realm = Realm(Path(cluster.pki) / "kerberos")
+            variables |= {
+                "KAFKA_SASL_KERBEROS_SERVICE_NAME": SERVICE,
+                "KAFKA_SASL_KERBEROS_PRINCIPAL": realm.principal(principal),
+                "KAFKA_SASL_KERBEROS_KEYTAB": str(realm.keytab(principal)),
+                "KRB5_CONFIG": str(realm.config),
+            }
         else:
             variables["KAFKA_SASL_PASSWORD"] = cluster.credentials.passwords[principal]
     if door.tls:
@@ -57,11 +69,24 @@ def client_properties(variables: Mapping[str, str], dialect: str) -> str:
     mechanism = variables.get("KAFKA_SASL_MECHANISM")
     user = variables.get("KAFKA_SASL_USERNAME", "")
     password = variables.get("KAFKA_SASL_PASSWORD", "")
+    keytab = variables.get("KAFKA_SASL_KERBEROS_KEYTAB", "")
+    ticket = variables.get("KAFKA_SASL_KERBEROS_PRINCIPAL", "")
     ca = variables.get("KAFKA_SSL_CA_LOCATION")
     certificate = variables.get("KAFKA_SSL_CERTIFICATE_LOCATION")
     # A token runs out and has to come from a callback, which no properties file can be.
     if mechanism == "OAUTHBEARER":
         lines["sasl.mechanism"] = mechanism
+        mechanism = None
+    if mechanism == "GSSAPI":
+        lines["sasl.mechanism"] = mechanism
+        lines["sasl.kerberos.service.name"] = variables["KAFKA_SASL_KERBEROS_SERVICE_NAME"]
+        if dialect == "java":
+            lines["sasl.jaas.config"] = (
+                "com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true "
+                f'storeKey=true doNotPrompt=true keyTab="{keytab}" principal="{ticket}";'
+            )
+        elif dialect == "librdkafka":
+            lines |= {"sasl.kerberos.keytab": keytab, "sasl.kerberos.principal": ticket}
         mechanism = None
     if dialect == "java":
         if mechanism:

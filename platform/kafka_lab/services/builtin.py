@@ -45,6 +45,12 @@ def _prometheus() -> type:
     return Prometheus
 
 
+def _kdc() -> type:
+    from kafka_lab.services.kdc import Kdc
+
+    return Kdc
+
+
 @hookimpl
 def kafka_lab_services() -> Mapping[str, Loader]:
     """Kind to a loader of the class."""
@@ -52,6 +58,7 @@ def kafka_lab_services() -> Mapping[str, Loader]:
         "registry": _registry,
         "http": _http,
         "connect": _connect,
+        "kdc": _kdc,
         "postgres": _postgres,
         "mariadb": _mariadb,
         "prometheus": _prometheus,

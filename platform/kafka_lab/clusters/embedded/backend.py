@@ -14,7 +14,14 @@ from kafka_lab.clusters.base import Address, Broker, Cluster, Credentials
 from kafka_lab.clusters.embedded import image as images
 from kafka_lab.clusters.embedded.broker import EmbeddedBroker
 from kafka_lab.clusters.embedded.image import Image, Say, checkpoint_for
-from kafka_lab.clusters.extras import agent_flags, make_secrets, tiered_jars, token_flags
+from kafka_lab.clusters.embedded.java import kerberos_java
+from kafka_lab.clusters.extras import (
+    agent_flags,
+    kerberos_flags,
+    make_secrets,
+    tiered_jars,
+    token_flags,
+)
 from kafka_lab.clusters.gate import pass_gate
 from kafka_lab.clusters.nodeconfig import kafka_uuid, meta_properties, properties, render
 from kafka_lab.clusters.ports import free_ports
@@ -150,7 +157,9 @@ def _set_up(
 ) -> Cluster:
     cluster_id, credentials = kafka_uuid(), Credentials.fresh()
     pki = folder / "pki"
-    secrets = make_secrets(spec, pki, ("127.0.0.1", "localhost"))
+    tickets = "GSSAPI" in spec.mechanisms()
+    full_java = kerberos_java() if tickets else None
+    secrets = make_secrets(spec, pki, ("127.0.0.1", "localhost"), leases)
     here = iter(free_ports(places(spec) + (spec.brokers if spec.jmx else 0)))
 
     def ground(node: int, listener: str) -> Place:
@@ -172,6 +181,7 @@ def _set_up(
         config.touch(mode=0o600)  # it holds passwords
         config.write_text(render(properties(spec, node, credentials)))
         flags = (*extra, *(token_flags(secrets) if secrets else ()))
+        flags += kerberos_flags(secrets) if tickets else ()
         jmx = None
         if spec.jmx and node.broker:
             jmx = Address("127.0.0.1", next(here))
@@ -183,7 +193,9 @@ def _set_up(
                 at.get("HARNESS", Address("", 0)),
                 {door.name: at[door.name] for door in spec.doors if door.name in at},
                 {
-                    v: kafka.command(config, flags, tiered_jars(v) if spec.tiered else ())
+                    v: kafka.command(
+                        config, flags, tiered_jars(v) if spec.tiered else (), full_java
+                    )
                     for v, kafka in kafkas.items()
                 },
                 spec.version_of(node.id),

