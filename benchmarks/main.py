@@ -10,6 +10,7 @@ from collections.abc import Callable
 import measures
 from components import services
 from stock import Stock
+from stress import stress
 
 from kafka_lab import wiring
 from kafka_lab.clusters.admin import Acl, Admin
@@ -139,10 +140,13 @@ def checks(runs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--clusters", type=int, default=200, help="of the part stress")
     parser.add_argument(
-        "--part", choices=["starts", "relay", "checks", "services"], action="append"
+        "--part", choices=["starts", "relay", "checks", "services", "stress"], action="append"
     )
     options = parser.parse_args()
+    if options.part == ["stress"]:  # only when asked for: it takes half an hour
+        raise SystemExit(not stress(options.clusters, options.clusters // 8))
     parts = {"starts": starts, "relay": relay, "services": services, "checks": checks}
     for name, part in parts.items():
         if not options.part or name in options.part:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
+
+from confluent_kafka.admin import AdminClient
 
 from kafka_lab.api import Outcome, Verdict
 from kafka_lab.progress import Store
@@ -117,6 +120,15 @@ def test_keep_leaves_a_cluster_that_down_ends(tool: Tool) -> None:
     assert done.code == 0
     assert "the cluster is kept at" in done.out
     assert tool.processes() != []
+    # The printed way in leads there, with the harness's rights.
+    path = Path(re.search(r"configuration is in (\S+),", done.out)[1])  # type: ignore[index]
+    assert path.stat().st_mode & 0o077 == 0
+    config = dict(line.split("=", 1) for line in path.read_text().splitlines() if line)
+    topics = AdminClient(config | {"log_level": "0"}).list_topics(timeout=15).topics
+    assert any(not name.startswith("__") for name in topics)  # those of the check
+    java = path.with_name("cluster-java.properties").read_text()
+    assert config["sasl.password"] in java
+    assert "PlainLoginModule" in java
     assert tool.call("cluster", "down").code == 0
     assert tool.left_over() == []
 

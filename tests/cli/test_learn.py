@@ -219,6 +219,28 @@ def test_logs(tool: Tool) -> None:
     assert tool.call("logs", "../..").code == 2
 
 
+def test_logs_of_brokers_and_services(tool: Tool) -> None:
+    folder = tool.home / "attempts" / "20260101-000000-a"
+    folder.mkdir(parents=True)
+    (folder / "program-echo.log").write_text("printed\n")
+    for name, count in (("broker-1", 150), ("broker-target-1", 1), ("service-registry", 2)):
+        (folder / f"{name}.log").write_text("".join(f"{name} line {n}\n" for n in range(count)))
+    assert "NAME: broker-1, broker-target-1, service-registry" in tool.call("logs").out
+    brokers = tool.call("logs", "broker").out
+    assert "broker-1 line 149" in brokers
+    assert "broker-1 line 49\n" not in brokers
+    assert "broker-target-1 line 0" in brokers
+    assert "printed" not in brokers
+    one = tool.call("logs", "20260101", "broker-1", "--lines", "0").out
+    assert "broker-1 line 0\n" in one
+    assert "target" not in one
+    assert "service-registry line 1" in tool.call("logs", "service").out
+    assert "printed" in tool.call("logs", "20260101", "program").out
+    done = tool.call("logs", "service-odd")
+    assert (done.code, "it has program-echo, broker-1" in done.err) == (2, True)
+    assert "there are no logs called 'x'" in tool.call("logs", "20260101", "x").err
+
+
 @pytest.mark.parametrize("command", ["check", "run", "watch", "hint", "reset", "update"])
 def test_in_a_wrong_folder(tool: Tool, command: str) -> None:
     done = tool.call(command)

@@ -30,7 +30,7 @@ COMMANDS = {
     "update": ("learn", "Bring a changed exercise into your folder, keeping your changes."),
     "progress": ("learn", "Show what you have passed and your latest attempts."),
     "guide": ("guide", "Read the guide, with your own progress in it."),
-    "logs": ("learn", "Show where an attempt's logs are, and the end of the program's output."),
+    "logs": ("logs", "Show where an attempt's logs are, and the end of the program's output."),
     "doctor": ("doctor", "Say what works on this machine, what does not, and how to get it."),
     "tour": ("tour", "See the whole thing work, from start to verdict."),
     "grade": ("grade", "Grade a class: folders, archives, repositories in, a gradebook out."),

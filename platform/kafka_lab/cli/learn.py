@@ -221,36 +221,3 @@ def _remark(attempt: Attempt) -> str:
     if attempt.workspace is None:
         return "  (reference solution)"
     return "" if attempt.whole else "  (some checks only)"
-
-
-@click.command("logs")
-@click.argument("attempt", required=False)
-def logs_command(attempt: str | None) -> None:
-    """Show where an attempt's logs are, and the end of the program's output.
-
-    Without ATTEMPT: the latest one.
-    """
-    from kafka_lab.grading.attempt import attempts_dir
-    from kafka_lab.reports import escape
-
-    root = attempts_dir()
-    folders = sorted(p for p in root.iterdir() if p.is_dir()) if root.is_dir() else []
-    folders = [p for p in folders if p.name.startswith(attempt or "")]
-    if not folders:
-        raise UsageError(
-            f"there is no attempt '{attempt}'" if attempt else "there is no attempt yet",
-            "kafka-lab progress lists the latest",
-        )
-    folder = folders[-1]
-    click.echo(str(folder))
-    quiet = []
-    for path in sorted(folder.glob("program-*.log")):
-        lines = path.read_bytes()[-8000:].decode("utf-8", "replace").splitlines()[-10:]
-        if not lines:
-            quiet.append(path.name)
-            continue
-        click.echo(click.style(f"── {path.name}", bold=True))
-        for line in lines:
-            click.echo(escape.terminal(line))
-    if quiet:
-        click.echo(f"nothing was printed to {', '.join(quiet)}")

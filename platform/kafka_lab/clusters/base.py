@@ -115,7 +115,9 @@ class Cluster:
     ``relay_ports`` are the advertised ports of the listeners for programs, listener by listener
     in broker order (``topology.relay_port``); empty where no relay stands before it.
     ``controllers`` are the nodes that are controllers only. ``pki`` is the folder of its
-    certificates and keys, empty where no listener has TLS or OAUTHBEARER.
+    certificates and keys, empty where no listener has TLS or OAUTHBEARER. ``tries`` is how many
+    starts it took: more than one when something in passing, such as a port taken in the last
+    moment, was in the way.
     """
 
     backend: str
@@ -126,6 +128,7 @@ class Cluster:
     relay_ports: Sequence[int]
     controllers: Sequence[Broker] = ()
     pki: str = ""
+    tries: int = 1
 
     @property
     def nodes(self) -> list[Broker]:

@@ -439,6 +439,9 @@ class _Attempt:
             with contextlib.suppress(OSError, LabError):
                 path = self.folder / f"broker-{before}{broker.id}.log"
                 path.write_text(broker.log_text())
+        kdc = Path(cluster.pki, "kerberos", "kdc.log")
+        if cluster.pki and kdc.is_file():
+            shutil.copyfile(kdc, self.folder / f"service-{before}kdc.log")
 
     def _say_kept(self, leases: Leases) -> None:
         assert self.cluster is not None

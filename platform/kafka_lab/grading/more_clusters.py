@@ -42,8 +42,10 @@ class MoreClusters:
 
 def told(cluster: Cluster, spec: ClusterSpec) -> dict[str, Any]:
     """A cluster as the event log has it."""
-    return {
+    found = {
         "backend": cluster.backend,
         "version": spec.version,
         "brokers": [b.id for b in cluster.brokers],
     }
+    # A start that had to be tried again is on record; it is never the learner's fault.
+    return found | ({"tries": cluster.tries} if cluster.tries > 1 else {})

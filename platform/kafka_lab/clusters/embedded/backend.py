@@ -68,11 +68,12 @@ class EmbeddedBackend:
         """
         kafkas = {v: images.prepare(v, None, _train) for v in spec.every_version()}
         problem = ""
-        for _ in range(_TRIES):
+        for tries in range(1, _TRIES + 1):
             cluster = _launch(kafkas, spec, relay_ports, leases)
             try:
                 pass_gate(cluster, START_TIMEOUT)
                 create_scram_users(cluster)
+                cluster.tries = tries
                 return cluster
             except TimeoutError as e:
                 tail = "\n".join(b.log_text()[-1500:] for b in cluster.nodes)

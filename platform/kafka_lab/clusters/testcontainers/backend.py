@@ -80,7 +80,7 @@ class TestcontainersBackend:
         self.prepare(spec.version)
         engine = Engine(engine_address())
         problem = ""
-        for _ in range(_TRIES):
+        for tries in range(1, _TRIES + 1):
             layout = plan(spec, relay_ports, leases, engine)
             try:
                 layout.launch()
@@ -94,6 +94,7 @@ class TestcontainersBackend:
                 )
                 pass_gate(cluster, START_TIMEOUT)
                 create_scram_users(cluster)
+                cluster.tries = tries
                 return cluster
             except PortTaken as e:
                 problem = str(e)
