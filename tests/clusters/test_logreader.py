@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -71,3 +72,59 @@ def test_more_than_one_answer_holds(
 def test_a_topic_that_is_not_there(admin: Admin, unique: Unique) -> None:
     with pytest.raises(AdminError, match="error 3"):
         LogReader(admin, {unique("unknown"): 1}).refresh()
+
+
+def until(reader: LogReader, ready: Callable[[], bool]) -> None:
+    """The coordinator answers EndTxn before it has written the markers (KIP-98): read on."""
+    end = time.monotonic() + 20
+    while True:
+        reader.refresh()
+        if ready():
+            return
+        assert time.monotonic() < end, "the log did not get there within 20 s"
+        time.sleep(0.01)
+
+
+def test_transactions_open_aborted_committed(
+    relay: Relay,
+    admin: Admin,
+    unique: Unique,
+    open_to_all: Callable[..., None],
+    program_config: dict[str, Any],
+) -> None:
+    topic, one, two = unique("topic"), unique("one"), unique("two")
+    admin.create_topics({topic: 1})
+    open_to_all(topic=topic, transactional_id=one)
+    open_to_all(transactional_id=two)
+    reader = LogReader(admin, {topic: 1})
+    first = Producer(program_config | {"transactional.id": one})
+    other = Producer(program_config | {"transactional.id": two})
+    for producer in (first, other):
+        producer.init_transactions(20)
+
+    def states() -> list[State]:
+        return [e.state for e in reader.entries(topic)]
+
+    def values() -> list[bytes | None]:
+        return [r.value for r in reader.visible(topic)]
+
+    first.begin_transaction()
+    first.produce(topic, b"open")
+    assert first.flush(20) == 0
+    other.begin_transaction()
+    other.produce(topic, b"beside")
+    other.commit_transaction(20)
+    # The other one's records are committed, and yet behind the first open transaction.
+    until(reader, lambda: states() == [State.OPEN, State.COMMITTED])
+    assert values() == []
+    assert reader.topic(topic)[0].last_stable_offset == 0
+    first.abort_transaction(20)
+    until(reader, lambda: states() == [State.ABORTED, State.COMMITTED])
+    assert values() == [b"beside"]
+    first.begin_transaction()
+    first.produce(topic, b"again")
+    first.commit_transaction(20)
+    until(reader, lambda: states() == [State.ABORTED, State.COMMITTED, State.COMMITTED])
+    assert values() == [b"beside", b"again"]
+    # Markers take offsets too: three records and three markers.
+    assert reader.topic(topic)[0].next == 6

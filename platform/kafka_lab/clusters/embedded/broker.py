@@ -14,6 +14,7 @@ from typing import Any
 from kafka_lab.clusters.base import Address, Broker
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.leases import Lease, Leases, same_process, start_time
+from kafka_lab.runtime.pausing import wait_stopped
 
 
 class EmbeddedBroker(Broker):
@@ -102,6 +103,7 @@ class EmbeddedBroker(Broker):
 
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)
+        wait_stopped(self._pid)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
