@@ -17,8 +17,10 @@ from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.embedded.backend import EmbeddedBackend
 from kafka_lab.clusters.ports import listening_socket
-from kafka_lab.clusters.spec import ClusterSpec
+from kafka_lab.clusters.spec import DEFAULT_VERSION, ClusterSpec
+from kafka_lab.clusters.testcontainers.backend import TestcontainersBackend
 from kafka_lab.faults.relay import Relay
+from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.events import EventLog
 from kafka_lab.runtime.leases import Leases
 from kafka_lab.runtime.seeds import name
@@ -50,6 +52,26 @@ def leases(home: Path) -> Iterator[Leases]:
     found = Leases.open()
     yield found
     found.clear()
+
+
+def _refuse(reason: str) -> None:
+    if os.environ.get("KAFKA_LAB_REQUIRE_DOCKER") == "1":
+        pytest.fail(f"KAFKA_LAB_REQUIRE_DOCKER is set, but {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def container_backend() -> TestcontainersBackend:
+    """Clusters in containers, with the image on the engine, or a visible reason why not."""
+    found = TestcontainersBackend()
+    reason = found.unavailable()
+    if reason:
+        _refuse(reason)
+    try:
+        found.prepare(DEFAULT_VERSION)
+    except LabError as e:
+        _refuse(e.what)
+    return found
 
 
 @dataclass

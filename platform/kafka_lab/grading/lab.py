@@ -315,8 +315,8 @@ class Lab:
         self.sites[name] = site
         return site
 
-    def lost_brokers(self) -> list[int]:
-        """Ids of brokers that are gone though nobody here ended them."""
+    def lost_brokers(self) -> list[str]:
+        """What there is to say of each broker that is gone though nobody here ended it."""
         return [n for site in list(self.sites.values()) for n in site.lost_brokers()]
 
     def _fault(self, kind: str, role: Role, request: Request, when: str) -> None:

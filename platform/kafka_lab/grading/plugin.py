@@ -119,7 +119,7 @@ class LabPlugin:
         text = "".join(traceback.format_exception(problem))
         if lost:
             # Whatever was found may be due to that: it must not count against the learner.
-            text += f"broker {lost[0]} ended, and not by the grader's hand: check again"
+            text += lost[0]
         self._report(item, Outcome.ERROR, error=text)
 
     def _denied(self) -> tuple[Finding, ...]:

@@ -154,16 +154,19 @@ class Site:
             rights = acls(subject(self.cluster.spec.doors[0], principal), rights)
         self.admin().allow(rights)
 
-    def lost_brokers(self) -> list[int]:
-        """Ids of nodes that are gone though nobody here ended them."""
-
-        def lives(broker: Broker) -> bool:
+    def lost_brokers(self) -> list[str]:
+        """What there is to say of each node that is gone though nobody here ended it."""
+        lost = []
+        for node in self.cluster.nodes:
+            if node.meant_down:
+                continue
             try:
-                return broker.alive()
-            except LabError:  # whoever runs it does not answer
-                return False
-
-        return [b.id for b in self.cluster.nodes if not b.meant_down and not lives(b)]
+                if not node.alive():
+                    gone = f"broker {node.id} ended, and not by the grader's hand"
+                    lost.append(f"{gone}: check again")
+            except LabError as e:  # whoever runs it does not answer
+                lost.append(f"{e.what}: {e.fix}")
+        return lost
 
 
 def another(

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from kafka_lab.clusters.base import Cluster
-from kafka_lab.clusters.spec import DEFAULT_VERSION, ClusterSpec
+from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.clusters.testcontainers.backend import TestcontainersBackend
 from kafka_lab.runtime.engine import Engine
-from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.leases import Leases
 
 Present = Callable[[], set[str]]
 
 
-def _refuse(reason: str) -> None:
-    if os.environ.get("KAFKA_LAB_REQUIRE_DOCKER") == "1":
-        pytest.fail(f"KAFKA_LAB_REQUIRE_DOCKER is set, but {reason}", pytrace=False)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
-def backend() -> TestcontainersBackend:
+def backend(container_backend: TestcontainersBackend) -> TestcontainersBackend:
     """The backend, with its image on the engine."""
-    found = TestcontainersBackend()
-    reason = found.unavailable()
-    if reason:
-        _refuse(reason)
-    try:
-        found.prepare(DEFAULT_VERSION)
-    except LabError as e:
-        _refuse(e.what)
-    return found
+    return container_backend
 
 
 @pytest.fixture(scope="session")
