@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import measures
 from components import services
+from grading import grade
 from stock import Stock
 from stress import stress
 
@@ -141,8 +142,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--clusters", type=int, default=200, help="of the part stress")
+    parser.add_argument("--submissions", type=int, default=12, help="of the part grade")
     parser.add_argument(
-        "--part", choices=["starts", "relay", "checks", "services", "stress"], action="append"
+        "--part",
+        choices=["starts", "relay", "checks", "services", "grade", "stress"],
+        action="append",
     )
     options = parser.parse_args()
     if options.part == ["stress"]:  # only when asked for: it takes half an hour
@@ -151,6 +155,8 @@ def main() -> None:
     for name, part in parts.items():
         if not options.part or name in options.part:
             part(options.runs if name != "checks" else min(options.runs, 3))
+    if not options.part or "grade" in options.part:
+        grade(options.submissions)
 
 
 if __name__ == "__main__":
