@@ -8,12 +8,15 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from distributed import Client
 
 from kafka_lab.batch.outputs import tables
 
@@ -211,3 +214,75 @@ def test_no_cell_is_a_formula() -> None:
     for text in ("=1+1", "+1", "-1", "@x", "\t=1"):
         assert not tables.cell(text).startswith(("=", "+", "-", "@", "\t"))
     assert tables.cell("Ada") == "Ada"
+
+
+@pytest.fixture
+def scheduler(tool: Tool) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
+    """A Dask scheduler with two workers by Dask's own commands, as somebody has them already."""
+    file = tool.folder.parent / "scheduler.json"
+    common = ["--scheduler-file", str(file), "--no-dashboard"]
+
+    def dask(*args: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "dask", *args],
+            env=tool.env,
+            cwd=tool.folder.parent,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    running = [dask("scheduler", *common, "--host", "127.0.0.1", "--port", "0")]
+    try:
+        tool.until(file.exists)
+        resources = ["--nthreads", "1", "--no-nanny", "--resources", "clusters=1"]
+        running += [dask("worker", *common, *resources) for _ in range(2)]
+        address = json.loads(file.read_text())["address"]
+
+        def both() -> bool:
+            with Client(address, set_as_default=False) as client:
+                return len(client.scheduler_info()["workers"]) == 2
+
+        tool.until(both)
+        yield address, running[1:]
+    finally:
+        for process in reversed(running):
+            process.terminate()
+            process.wait(60)
+
+
+def test_the_workers_of_a_scheduler_grade_and_one_may_die(
+    tool: Tool, submissions: Path, scheduler: tuple[str, list[subprocess.Popen[str]]]
+) -> None:
+    address, hired = scheduler
+    process = tool.begin(*ARGS, "--scheduler", address)
+    at_work: list[subprocess.Popen[str]] = []
+
+    def busy() -> bool:
+        at_work[:] = [w for w in hired if grading(psutil.Process(w.pid))]
+        return bool(at_work)
+
+    tool.until(busy)
+    at_work[0].kill()
+    at_work[0].wait()
+    done = tool.end(process)
+    assert done.code == 0, done.said
+    found = results(tool)
+    assert {s: r["earned"] for s, r in found.items()} == {
+        "ada": 10,
+        "bob": 0,
+        "cyd": 0,
+        "dan": 10,
+        "eve": 0,
+        "fay": 10,
+    }
+    # Ctrl-C: what others run for us is told to stop, and does.
+    (left,) = [w for w in hired if w is not at_work[0]]
+    again = tool.begin(*ARGS, "--scheduler", address, "--again")
+    tool.until(lambda: bool(grading(psutil.Process(left.pid))))
+    again.send_signal(signal.SIGINT)
+    assert tool.end(again).code == 130
+    tool.until(lambda: not grading(psutil.Process(left.pid)))
+    assert {s: r["earned"] for s, r in results(tool).items()} == {
+        s: r["earned"] for s, r in found.items()
+    }
