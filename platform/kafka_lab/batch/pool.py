@@ -252,7 +252,13 @@ def local(workers: int, clusters: int, run: str, say: Say) -> Pool:
     others = descendants()
     adopt_orphans()  # of a worker that is killed
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS})
+    dask.config.set(
+        {
+            "distributed.scheduler.allowed-failures": _DEATHS,
+            # Its HTTP server cannot be left out; it serves nothing, and to this machine only.
+            "distributed.scheduler.http.routes": [],
+        }
+    )
     security = Security.temporary()
     leases = Leases.open()
     folder = tempfile.mkdtemp(prefix="kafka-lab-workers-")
@@ -263,7 +269,7 @@ def local(workers: int, clusters: int, run: str, say: Say) -> Pool:
             host="127.0.0.1",
             protocol="tls",
             security=security,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
         )
         client = Client(cluster, set_as_default=False)

@@ -39,6 +39,7 @@ async def serve(raw: dict[str, Any]) -> None:
         local_directory=raw["folder"],
         memory_limit=0,
         dashboard=False,
+        dashboard_address="127.0.0.1:0",
         death_timeout=60,
     )
     ended = asyncio.Event()
@@ -60,9 +61,13 @@ async def serve(raw: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    import dask
+
     from kafka_lab.batch import task
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # Its HTTP server cannot be left out; it serves nothing, and to this machine only.
+    dask.config.set({"distributed.worker.http.routes": []})
     raw = json.loads(sys.stdin.buffer.readline())
     code = 0
     try:
