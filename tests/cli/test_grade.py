@@ -19,6 +19,9 @@ import pytest
 from distributed import Client
 
 from kafka_lab.batch.outputs import tables
+from kafka_lab.programs.sandbox.kinds import choose
+from kafka_lab.runtime.errors import UsageError
+from kafka_lab.runtime.events import read_events
 
 from .conftest import PLUGIN, SOLUTION, Tool
 
@@ -190,10 +193,47 @@ def test_when_the_lab_breaks_the_instructor_decides(tool: Tool) -> None:
 
 
 def test_without_a_sandbox_it_has_to_be_said(tool: Tool, submissions: Path) -> None:
-    refused = tool.call("grade", "submissions", "--out", "out")
-    assert refused.code == 2
+    tool.env["PATH"] = str(tool.folder)  # nothing is installed here
+    tool.env["DOCKER_HOST"] = "tcp://127.0.0.1:1"
+    refused = tool.run("grade", "submissions", "--out", "out")
+    assert refused.code == 2, refused.said
+    assert "no sandbox works here" in refused.err
     assert "--no-sandbox" in refused.err
     assert not (tool.folder / "out").exists()
+
+
+SPY = """\
+import os, pathlib, sys
+sys.stderr.write(f"sees {os.path.exists('PLACE')}\\n")
+"""
+
+
+def test_in_a_sandbox_by_default(tool: Tool, submissions: Path) -> None:
+    """A right program passes, and one that looks for others' work finds none."""
+    try:
+        choose()
+    except UsageError as e:
+        if os.environ.get("KAFKA_LAB_REQUIRE_DOCKER"):
+            raise
+        pytest.skip(f"no sandbox works here: {e.what}")
+    for student in ("bob", "cyd", "dan", "fay"):
+        shutil.rmtree(submissions / student)
+    shutil.copytree(SOLUTION.parent, submissions / "spy" / "echo")
+    program = submissions / "spy" / "echo" / "echo.py"
+    spy = SPY.replace("PLACE", str(submissions / "ada" / "echo" / "echo.py"))
+    program.write_text(spy + program.read_text())
+    done = tool.run("grade", "submissions", "--out", "out", "--workers", "2")
+    assert done.code == 0, done.said
+    found = results(tool)
+    assert {s: r["earned"] for s, r in found.items()} == {"ada": 10, "eve": 0, "spy": 10}
+    for student in ("ada", "spy"):
+        folder = tool.home / "attempts" / found[student]["attempt"]
+        assert "sandbox" in [e["kind"] for e in read_events(folder / "events.jsonl")]
+    output = tool.home / "attempts" / found["spy"]["attempt"]
+    said = "".join(p.read_text() for p in output.glob("*.log"))
+    assert "sees False" in said
+    assert "sees True" not in said
+    assert tool.left_over() == []
 
 
 def test_bad_input_is_said_before_anything_starts(tool: Tool, submissions: Path) -> None:

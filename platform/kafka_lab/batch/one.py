@@ -47,14 +47,10 @@ def grade(order: dict[str, Any], folder: Path) -> dict[str, Any]:
     source = folder / "submission"
     lay_out(order["files"], source)
     request = wiring.request_for(
-        exercise,
-        order["language"],
-        source,
-        backend=order["backend"],
-        seed=order["seed"],
-        **options(order["sandbox"]),
+        exercise, order["language"], source, backend=order["backend"], seed=order["seed"]
     )
-    return check(replace(request, grader=grader)).to_json()
+    confined = options(order["sandbox"], order["language"])
+    return check(replace(request, grader=grader, **confined)).to_json()
 
 
 def _watch(done: threading.Event) -> None:

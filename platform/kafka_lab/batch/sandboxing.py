@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
+import os
 from typing import Any
 
-from kafka_lab.grading.attempt import Request
-from kafka_lab.runtime.errors import UsageError
+from kafka_lab import wiring
+from kafka_lab.batch.build_one import UserToolchain
+from kafka_lab.programs import own_user
+from kafka_lab.programs.sandbox.kinds import AUTO, NONE, choose
 
-NONE = "none"
-_HAS_SANDBOX = any(f.name == "sandbox" for f in dataclasses.fields(Request))
 
-
-def chosen(no_sandbox: bool) -> str:
-    """The kind of sandbox for a run.
+def chosen(no_sandbox: bool, elsewhere: bool = False) -> str:
+    """The kind of sandbox for a run; ``elsewhere``: each worker's own machine decides.
 
     Raises:
         UsageError: when this machine has none, and nobody said that it may be without.
     """
     if no_sandbox:
         return NONE
-    raise UsageError(
-        "submissions would run with your rights: there is no sandbox in this version",
-        "on a machine that has nothing on it which students may not see, say --no-sandbox",
-    )
+    return AUTO if elsewhere else choose(AUTO)
 
 
-def options(kind: str) -> dict[str, Any]:
-    """What a request is told about it."""
-    return {"sandbox": kind} if _HAS_SANDBOX else {}
+def options(kind: str, language: str) -> dict[str, Any]:
+    """What a request is told about it, on the machine where it runs. Raises ``UsageError``."""
+    if not kind.startswith(own_user.PREFIX):
+        return {"sandbox": choose(kind)}
+    name = own_user.user_of(kind)
+    # The program's user may pass through the attempt's folders, and read nothing there.
+    os.umask(0o077)
+    return {"sandbox": kind, "toolchain": UserToolchain(wiring.toolchain(language), name)}

@@ -60,8 +60,10 @@ def grade_command(
 
     course = load_course(course_file, context.catalog())
     context.sweep()
-    options = Options(chosen(no_sandbox), workers, clusters, scheduler, again)
+    options = Options(chosen(no_sandbox, bool(scheduler)), workers, clusters, scheduler, again)
     with _listener() as hear:
+        if options.sandbox == "none":
+            hear.say("without a sandbox: programs run with all your rights")
         summary = grade(submissions, course, out, options, hear)
     _report(summary, out)
     return 3 if summary.attention else 0

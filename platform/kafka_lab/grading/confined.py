@@ -10,6 +10,7 @@ from kafka_lab.clusters.base import Address
 from kafka_lab.faults.relay import Door, Quota
 from kafka_lab.grading.job import Ready
 from kafka_lab.grading.site import Site
+from kafka_lab.programs import own_user
 from kafka_lab.programs.process import Launch, Running, unconfined
 from kafka_lab.programs.sandbox.box import Box
 from kafka_lab.programs.sandbox.kinds import NONE, kind_of
@@ -39,6 +40,8 @@ class Confinement:
         """How the instance of this name is started."""
         if self._ready.sandbox == NONE:
             return unconfined
+        if self._ready.sandbox.startswith(own_user.PREFIX):
+            return own_user.launcher(own_user.user_of(self._ready.sandbox))
         opened: list[Box] = []
 
         def start(argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> Running:
