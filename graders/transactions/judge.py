@@ -49,7 +49,7 @@ def gone(history: History) -> list[Finding]:
                 f"The service ended by itself {len(history.exits)} times (exit codes "
                 f"{', '.join(map(str, codes))}), each time it was started again. It has to run "
                 f"until SIGTERM.{said}",
-                {"exits": len(history.exits), "codes": codes},
+                {"exits": len(history.exits), "codes": codes, "program": history.exits[-1][0]},
             )
         )
     elif history.missed:

@@ -15,6 +15,7 @@ from kafka_lab.programs.toolchains.base import Toolchain
 from kafka_lab.runtime.errors import LabError
 
 if TYPE_CHECKING:
+    from kafka_lab.api import Verdict
     from kafka_lab.grading.services import ServiceOrder
     from kafka_lab.services.base import Service
 
@@ -89,9 +90,17 @@ def missing_services(exercise: Exercise) -> list[str]:
     return [text for text in dict.fromkeys(found) if text]
 
 
+def write_report(folder: Path, verdict: Verdict) -> None:
+    """Write an attempt's picture beside its verdict; imported when there is one to write."""
+    from kafka_lab.reports.html.writing import write
+
+    write(folder, verdict)
+
+
 def request_for(exercise: Exercise, language: str, source: Path, **options: Any) -> Request:
     """An attempt's request for a program's folder, on the cluster that the manifest asks for."""
     options.setdefault("spec", exercise.manifest.cluster)
+    options.setdefault("report", write_report)
     track = exercise.track(language)
     return Request(
         exercise=exercise.slug,

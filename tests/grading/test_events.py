@@ -99,3 +99,17 @@ def test_what_an_attempt_leaves_in_its_folder(grade: Grade, source: Path) -> Non
         "source",
         "verdict.json",
     }
+
+
+def test_a_report_that_breaks_changes_no_verdict(grade: Grade) -> None:
+    told: list[tuple[Path, Outcome]] = []
+
+    def broken(folder: Path, verdict: Verdict) -> None:
+        told.append((folder, verdict.outcome))
+        raise OSError("the disk is full")
+
+    verdict = grade("def test_it(lab):\n    '''It is.'''\n", "it", report=broken)
+    assert (verdict.outcome, verdict.error) == (Outcome.PASSED, "")
+    assert told == [(folder_of(verdict), Outcome.PASSED)]
+    assert "the disk is full" in (folder_of(verdict) / "report-broke.log").read_text()
+    assert (folder_of(verdict) / "verdict.json").is_file()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -92,22 +90,3 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def guide(server: Server, store: Store) -> Guide:
     server.store = store
     return Guide(server.address, store)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A real headless Chromium, or a visible reason why there is none."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    if found is None:
-        reason = "there is no Chromium here (Debian: apt install chromium)"
-        if os.environ.get("KAFKA_LAB_REQUIRE_BROWSER") == "1":
-            pytest.fail(f"KAFKA_LAB_REQUIRE_BROWSER is set, but {reason}", pytrace=False)
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # Chromium refuses to be sandboxed as root, as CI is.
-        arguments = ["--no-sandbox"] if os.getuid() == 0 else []
-        made = playwright.chromium.launch(executable_path=found, args=arguments)
-        yield made
-        made.close()

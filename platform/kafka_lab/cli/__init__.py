@@ -30,6 +30,7 @@ COMMANDS = {
     "update": ("learn", "Bring a changed exercise into your folder, keeping your changes."),
     "progress": ("learn", "Show what you have passed and your latest attempts."),
     "guide": ("guide", "Read the guide, with your own progress in it."),
+    "report": ("report", "Show an attempt as a picture: a page with its time line."),
     "logs": ("logs", "Show where an attempt's logs are, and the end of the program's output."),
     "doctor": ("doctor", "Say what works on this machine, what does not, and how to get it."),
     "tour": ("tour", "See the whole thing work, from start to verdict."),

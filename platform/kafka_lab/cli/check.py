@@ -11,7 +11,7 @@ from kafka_lab.api import CheckResult, Outcome, Verdict
 from kafka_lab.cli import context
 from kafka_lab.cli.options import language_option
 from kafka_lab.exercises.exercise import Exercise
-from kafka_lab.grading.attempt import Listener, check
+from kafka_lab.grading.attempt import Listener, attempts_dir, check
 from kafka_lab.programs.sandbox.kinds import choose
 from kafka_lab.programs.toolchains.base import Built
 from kafka_lab.reports.terminal import TerminalReport
@@ -118,7 +118,7 @@ def check_command(
         )
         with report:
             verdict = check(request, Shown(report, own))
-            report.verdict(verdict)
+            report.verdict(verdict, picture(verdict))
         _extras(verdict, keep)
     store.record(verdict, own, whole=not only)
     if junit:
@@ -150,6 +150,14 @@ def _program(
             f"in another folder: kafka-lab start {exercise.slug} --language {language}",
         )
     return exercise, here.language, here.folder, here.folder
+
+
+def picture(verdict: Verdict) -> str:
+    """The command that shows this attempt, if its report could be written."""
+    from kafka_lab.reports.html.place import REPORT
+
+    there = (attempts_dir() / verdict.attempt / REPORT).is_file()
+    return "kafka-lab report --open" if there else ""
 
 
 def _extras(verdict: Verdict, keep: bool) -> None:

@@ -25,15 +25,13 @@ def logs_command(attempt: str | None, which: str | None, lines: int | None) -> N
     Without ATTEMPT: the latest one. WHICH is program, broker, service or grader, or one of them
     such as broker-2: shows the end of these logs instead, 100 lines of each.
     """
-    from kafka_lab.grading.attempt import attempts_dir
-
     if which is None and attempt is not None and _WHICH.match(attempt):
         attempt, which = None, attempt
     if which is not None and not _WHICH.match(which):
         raise UsageError(
             f"there are no logs called '{which}'", f"choose {', '.join(_KINDS)}, or one such file"
         )
-    folder = _folder(attempts_dir(), attempt)
+    folder = attempt_folder(attempt)
     click.echo(str(folder))
     if which is None:
         _overview(folder, _OVERVIEW if lines is None else lines)
@@ -41,7 +39,15 @@ def logs_command(attempt: str | None, which: str | None, lines: int | None) -> N
         _chosen(folder, which, 100 if lines is None else lines)
 
 
-def _folder(root: Path, attempt: str | None) -> Path:
+def attempt_folder(attempt: str | None) -> Path:
+    """The folder of the attempt whose id begins like this; without one, of the latest.
+
+    Raises:
+        UsageError: when there is none.
+    """
+    from kafka_lab.grading.attempt import attempts_dir
+
+    root = attempts_dir()
     folders = sorted(p for p in root.iterdir() if p.is_dir()) if root.is_dir() else []
     folders = [p for p in folders if p.name.startswith(attempt or "")]
     if not folders:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kafka_lab.cli import context
-from kafka_lab.cli.check import Shown
+from kafka_lab.cli.check import Shown, picture
 from kafka_lab.clusters.registry import Backend, choose
 from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.grading.attempt import check
@@ -96,7 +96,7 @@ def watch_command(
         report = TerminalReport(hints_shown=store.hints_shown(exercise.slug))
         with report:
             verdict = check(request, Shown(report, workspace.folder))
-            report.verdict(verdict)
+            report.verdict(verdict, picture(verdict))
             if standing is not None:
                 click.echo("(on the cluster that was kept ready)")
         store.record(verdict, workspace.folder, whole=not only)

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,8 @@ class Request:
     """Name of the kind in which the program is built and runs; ``none``: with all our rights."""
     spare: Standing | None = None
     """A cluster of this spec that is up already; used once, ended with the attempt."""
+    report: Callable[[Path, Verdict], object] | None = None
+    """Makes something to look at of an attempt's folder; what it raises changes no verdict."""
 
 
 class Listener:
@@ -215,8 +218,18 @@ class _Attempt:
                 log.close()
         verdict = self._verdict(build_failure, error)
         _write(self.folder / "verdict.json", json.dumps(verdict.to_json(), indent=1))
+        self._report(verdict)
         _prune()
         return verdict
+
+    def _report(self, verdict: Verdict) -> None:
+        if self.request.report is None:
+            return
+        try:
+            self.request.report(self.folder, verdict)
+        except Exception:
+            with contextlib.suppress(OSError):
+                _write(self.folder / "report-broke.log", traceback.format_exc())
 
     # -- the parts ------------------------------------------------------------------------
 

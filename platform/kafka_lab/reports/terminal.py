@@ -158,8 +158,11 @@ class TerminalReport:
             line.append(f" ({result.seconds:.1f} s)", "dim")
         self._print(line, first=self._signed(result.outcome), rest="  ")
 
-    def verdict(self, verdict: Verdict) -> None:
-        """Show what went wrong, the points, and what to do next."""
+    def verdict(self, verdict: Verdict, picture: str = "") -> None:
+        """Show what went wrong, the points, and what to do next.
+
+        ``picture``: the command that shows the attempt as a picture, if there is one.
+        """
         self.close()
         again = f"{self._repeat} --seed {verdict.seed}"
         wrong = [c for c in verdict.checks if c.outcome in (Outcome.FAILED, Outcome.ERROR)]
@@ -178,6 +181,8 @@ class TerminalReport:
         if verdict.outcome is Outcome.ERROR:
             said = "The lab itself could not judge this; it does not count against you."
             self._print(Text(said))
+        if picture:
+            self._label("See how it happened", picture)
         self._next(wrong)
         self._label("Again, the same", again)
 

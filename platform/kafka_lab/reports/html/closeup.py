@@ -8,6 +8,8 @@ from kafka_lab.reports.html.marks import Case, Wrong
 from kafka_lab.reports.html.model import Lane, Run, Story
 from kafka_lab.reports.html.scenes import Scene
 
+AFTER = 2.0
+"""Seconds after an input of which nothing came, at most until its program ends."""
 AROUND = 0.06
 """Seconds before and after a record that are shown with it."""
 MOST = 160
@@ -22,6 +24,9 @@ def cut(story: Story, scene: Scene, wrong: Wrong, case: Case) -> tuple[Scene, se
     if not times:
         return None
     windows = [(t - AROUND, t + AROUND) for t in times]
+    if case.missing:
+        ends = [life.end for life in scene.lives if life.end and life.end > times[0]]
+        windows.append((times[0], min([times[0] + AFTER, *(end + 0.01 for end in ends)])))
     for run in runs:
         for txn in scene.txns:
             ended = scene.end if txn.ended is None else txn.ended
@@ -43,7 +48,8 @@ def cut(story: Story, scene: Scene, wrong: Wrong, case: Case) -> tuple[Scene, se
     if len(asked) > MOST:
         asked = sorted(asked, key=lambda a: min(abs(a.t - t) for t in times))[:MOST]
         asked.sort(key=lambda a: a.t)
-    inside = [*(a.t for a in asked), *times]
+    ends = [life.end for life in scene.lives if life.end is not None and near(life.end)]
+    inside = [*(a.t for a in asked), *times, *ends]
     start, end = max(scene.start, min(inside) - 0.004), min(scene.end, max(inside) + 0.01)
     lanes = {(r.topic, r.partition) for r in runs}
     commits = [c for c in scene.commits if near(c.t) and start <= c.t <= end]

@@ -220,7 +220,13 @@ def _programs(frame: Frame) -> None:
                 frame.over.append(_bar(axis.x(pause[0]), p2, middle, 16, "frozen", "frozen"))
             if life.end is not None and life.code and scene.start <= life.end <= scene.end:
                 title = f"{life.end:.3f} s: {words.ending(life)}"
-                frame.over.append(_cross(x2, middle, title))
+                cross = _cross(x2, middle, title)
+                blamed = [w for w in scene.wrongs if w.blames(program)] if life.code > 0 else []
+                if blamed:
+                    said = f"{program}, {title}, finding {blamed[0].number}"
+                    link = f"#f{blamed[0].number}"
+                    cross = tag("a", cross, href=link, class_="wrong", aria_label=said)
+                frame.over.append(cross)
         held = [f for f in scene.faults if f.program == program and f.until is not None]
         for f in held:
             x1, x2 = axis.x(f.t), axis.x(f.until or f.t)

@@ -23,6 +23,8 @@ class Case:
     sources: list[Place] = field(default_factory=list)
     """The inputs that it came from."""
     times: list[tuple[float, float]] = field(default_factory=list)
+    missing: bool = False
+    """Nothing came of the inputs, which are in ``places`` then."""
 
 
 @dataclass
@@ -34,6 +36,10 @@ class Wrong:
     finding: Finding
     cases: list[Case]
     count: int
+
+    def blames(self, program: str) -> bool:
+        """Whether it is about this program's process itself."""
+        return any(case.facts.get("program") == program for case in self.cases)
 
     @property
     def places(self) -> list[Place]:
@@ -62,7 +68,7 @@ def _case(facts: Mapping[str, Any]) -> Case:
     for path, place in _places(facts, ""):
         (case.sources if path in ("sent", "aborted", "input") else case.places).append(place)
     if not case.places and case.sources:
-        case.places, case.sources = case.sources, []
+        case.places, case.sources, case.missing = case.sources, [], True
     began, ended, time = (facts.get(k) for k in ("began", "ended", "time"))
     if isinstance(began, int | float) and isinstance(ended, int | float):
         case.times.append((float(began), float(ended)))

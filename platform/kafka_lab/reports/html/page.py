@@ -132,15 +132,18 @@ def _shown(wrong: Wrong, story: Story, sections: list[Section]) -> Shown:
 
 def _add_closeups(shown: list[Shown], story: Story, sections: list[Section]) -> None:
     """Of each finding the first case; of a few, more of them."""
-    left = MOST_CLOSEUPS
-    for each in shown[:left]:
+    drawn: set[tuple[Place, ...]] = set()
+    for each in shown[:MOST_CLOSEUPS]:
         for section in sections:
             if section.number != each.scene:
                 continue
             for number, case in enumerate(each.wrong.cases[: 2 if len(shown) < 4 else 1]):
-                made = cut(story, section.scene, each.wrong, case)
+                key = (*case.places, *case.sources)
+                made = None if key in drawn else cut(story, section.scene, each.wrong, case)
                 if made is None:
                     continue
+                if key:
+                    drawn.add(key)
                 scene, lanes = made
                 name = str(case.facts.get("id", "")) or each.wrong.finding.code
                 label = f"Close-up of finding {each.wrong.number}: {name}"

@@ -93,7 +93,7 @@ def _scene(story: Story, members: list[tuple[str, str]], wrongs: list[Wrong]) ->
     scene.txns = [t for t in story.txns if t.principal in principals]
     scene.runs = {lane: story.runs[lane] for lane in lanes if story.runs.get(lane)}
     scene.commits = [c for c in story.commits if c.principal in principals]
-    where = set(lanes)
+    where, ids = set(lanes), {t.id for t in scene.txns}
     times = [
         *(t for life in scene.lives for t in (life.start, life.end or life.start)),
         *(run.t for runs in scene.runs.values() for run in runs),
@@ -117,6 +117,8 @@ def _scene(story: Story, members: list[tuple[str, str]], wrongs: list[Wrong]) ->
         for w in wrongs
         if any(p[:2] in where for c in w.cases for p in (*c.places, *c.sources))
         or any(c.facts.get("principal") in principals for c in w.cases)
+        or any(c.facts.get("program") in mine for c in w.cases)
+        or any(c.facts.get("transactional_id") in ids for c in w.cases)
     ]
     return scene
 
