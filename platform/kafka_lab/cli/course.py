@@ -129,6 +129,30 @@ def override(student: str, exercise: str, points: float, reason: str, course_fil
     click.echo(f"{student}, {exercise}: {points:g} points, from the next grading on")
 
 
+@course_command.command("gradescope")
+@click.argument("exercise")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
+@click.option(
+    "--wheel",
+    "wheels",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A package to install in the container, instead of the released kafka-lab.",
+)
+@course_option
+def gradescope(exercise: str, folder: Path, wheels: tuple[Path, ...], course_file: Path) -> None:
+    """Make an autograder for Gradescope: what runs inside its container, to be uploaded.
+
+    DIR gets setup.sh, run_autograder, a Dockerfile, and the exercise's part of the course with
+    its secret seed. Zip its files, not the folder.
+    """
+    from kafka_lab.batch.course import load_course
+    from kafka_lab.batch.gradescope import make
+
+    make(load_course(course_file, context.catalog()), exercise, folder, wheels)
+    click.echo(f"made {folder}; what to do with it: {folder / 'README.md'}")
+
+
 def _who() -> str:
     try:
         return getpass.getuser()

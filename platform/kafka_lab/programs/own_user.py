@@ -70,11 +70,26 @@ def give(name: str, folder: Path) -> None:
     for place, folders, files in os.walk(folder):
         for path in (place, *(os.path.join(place, n) for n in (*folders, *files))):
             os.chown(path, found.pw_uid, found.pw_gid, follow_symlinks=False)
-    for parent in folder.absolute().parents:
+    _open_way(folder)
+
+
+def _open_way(path: Path) -> None:
+    """Folders of root's on the way can be passed through, and not be listed."""
+    for parent in path.absolute().parents:
         with contextlib.suppress(OSError):
             info = parent.stat()
             if info.st_uid == 0 and not info.st_mode & stat.S_IXOTH:
                 parent.chmod(stat.S_IMODE(info.st_mode) | stat.S_IXOTH)
+
+
+def _reach(env: Mapping[str, str]) -> None:
+    """Let the user read the certificates that the contract's variables name."""
+    for variable, value in env.items():
+        if variable.endswith("_LOCATION"):
+            for path in (Path(value), Path(value).with_suffix(".pem")):
+                if path.is_file():
+                    path.chmod(0o644)  # the program's own, and nobody else is on this machine
+                    _open_way(path)
 
 
 def launcher(name: str) -> Launch:
@@ -87,6 +102,7 @@ def launcher(name: str) -> Launch:
             if folder not in given:
                 give(name, folder)
                 given.add(folder)
+        _reach(env)
         return subprocess.Popen(
             command(name, argv, env),
             env={"PATH": os.defpath},
