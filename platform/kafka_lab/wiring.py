@@ -114,5 +114,6 @@ def request_for(exercise: Exercise, language: str, source: Path, **options: Any)
         dialect=track.dialect,
         services=service_orders(exercise),
         rights=exercise.manifest.contract.rights,
+        trusted=tuple(exercise.workspaces(language)),
         **options,
     )

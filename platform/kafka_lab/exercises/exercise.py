@@ -81,6 +81,12 @@ class Exercise:
             return []
         return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
+    def workspaces(self, language: str) -> list[Path]:
+        """Every workspace of a track that the exercise's authors wrote, as far as they are here:
+        what these use, submissions may use too."""
+        folders = [self.solutions / language, self.home / "starter" / language]
+        return [f for f in (*folders, *self.variants(language)) if f.is_dir()]
+
     def _there(self, folder: Path, what: str) -> Path:
         if not folder.is_dir():
             raise LabError(

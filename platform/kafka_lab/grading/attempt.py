@@ -32,7 +32,9 @@ from kafka_lab.grading.sandbox_cluster import Standing
 from kafka_lab.grading.services import ServiceOrder, ServiceOwner, refuse_missing
 from kafka_lab.grading.snapshot import snapshot
 from kafka_lab.grading.way_in import JAVA_FILE, write_way_in
-from kafka_lab.programs.toolchains.base import Built, Toolchain
+from kafka_lab.programs.sandbox.kinds import kinds
+from kafka_lab.programs.sandbox.workshop import Workshop
+from kafka_lab.programs.toolchains.base import Built, Toolchain, build_in
 from kafka_lab.runtime.errors import BuildFailed, LabError
 from kafka_lab.runtime.events import EVENTS_SCHEMA, EventLog
 from kafka_lab.runtime.interrupts import held
@@ -71,6 +73,8 @@ class Request:
     """What the program may do, in the contract's words; ``None``: the grader says it itself."""
     sandbox: str = "none"
     """Name of the kind in which the program is built and runs; ``none``: with all our rights."""
+    trusted: Sequence[Path] = ()
+    """The exercise's own workspaces of the track: a sandboxed program may use their libraries."""
     spare: Standing | None = None
     """A cluster of this spec that is up already; used once, ended with the attempt."""
     report: Callable[[Path, Verdict], object] | None = None
@@ -193,7 +197,7 @@ class _Attempt:
             self.answers = Answers({"cluster": self.more.start})
             self._grade(leases, log)
         except BuildFailed as e:
-            build_failure = e.output
+            build_failure, self.build_code = e.output, e.code
         except LabError as e:
             error = f"{e.what}\n{e.fix}".strip()
         except Exception as e:
@@ -260,9 +264,7 @@ class _Attempt:
         try:
             self.hear.stage("building the program and starting the cluster")
             with ThreadPoolExecutor(2 + len(request.services)) as pool:
-                build: Future[Built] = pool.submit(
-                    request.toolchain.build, source, request.entry, self.hear.stage
-                )
+                build: Future[Built] = pool.submit(self._build, source, leases)
                 if spare:
                     start.set_result(spare.cluster)
                 else:
@@ -396,6 +398,13 @@ class _Attempt:
             if message["code"] not in (0, 1) and not self.results.broken:
                 self.results.broken = f"its output is in {self.folder / 'grader.log'}"
 
+    def _build(self, source: Path, leases: Leases) -> Built:
+        request, say = self.request, self.hear.stage
+        if request.sandbox not in kinds():  # none, or a user whose toolchain does it by itself
+            return request.toolchain.build(source, request.entry, say)
+        shop = Workshop(request.sandbox, request.trusted, leases)
+        return build_in(shop, request.toolchain, source, request.entry, say)
+
     # -- the end --------------------------------------------------------------------------
 
     def _verdict(self, build_failure: str, error: str) -> Verdict:
@@ -414,7 +423,7 @@ class _Attempt:
                 checks.append(CheckResult(name, name, Outcome.ERROR, points, error=missing))
         extra = [r for n, r in self.results.checks.items() if n not in dict(self.request.checks)]
         if build_failure:
-            finding = Finding("build-failed", f"Your program does not build:\n{build_failure}")
+            finding = Finding(self.build_code, f"Your program does not build:\n{build_failure}")
             checks.insert(
                 0, CheckResult("build", "The program builds.", Outcome.FAILED, 0, (finding,))
             )

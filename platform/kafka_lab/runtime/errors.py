@@ -28,8 +28,12 @@ class ToolchainMissing(LabError):
 
 
 class BuildFailed(Exception):
-    """The learner's program does not build: a failed verdict, with the compiler's words."""
+    """The learner's program does not build: a failed verdict, with the compiler's words.
 
-    def __init__(self, output: str) -> None:
+    ``code`` is the finding's.
+    """
+
+    def __init__(self, output: str, code: str = "build-failed") -> None:
         self.output = output
+        self.code = code
         super().__init__(output)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from kafka_lab.programs.sandbox.workshop import Workshop
+from kafka_lab.runtime.errors import LabError
+
 Say = Callable[[str], None]
 """Called with a few words on what is being done now."""
 
@@ -52,3 +55,32 @@ class Toolchain(Protocol):
             BuildFailed: with the compiler's words, when the learner's program is at fault.
             ToolchainMissing: when this machine lacks a tool.
         """
+
+
+class ConfinedToolchain(Toolchain, Protocol):
+    """One that can also build what a stranger wrote."""
+
+    def build_confined(self, source: Path, entry: str, say: Say, shop: Workshop) -> Built:
+        """As ``build``, but everything that reads the submission runs in the workshop's sandboxes,
+        without a network, and libraries are those that the exercise's own workspaces name.
+
+        Raises:
+            BuildFailed: as ``build``; with the code ``library-not-allowed`` for another library.
+            LabError: when the sandbox broke.
+        """
+
+
+def build_in(shop: Workshop, toolchain: Toolchain, source: Path, entry: str, say: Say) -> Built:
+    """Build in a sandbox.
+
+    Raises:
+        LabError: when the language's toolchain cannot.
+    """
+    build = getattr(toolchain, "build_confined", None)
+    if build is None:
+        raise LabError(
+            f"the toolchain for {toolchain.language} cannot build in a sandbox",
+            "it needs a method build_confined; or grade this track without a sandbox",
+        )
+    found: Built = build(source, entry, say, shop)
+    return found

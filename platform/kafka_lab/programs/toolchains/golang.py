@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kafka_lab.programs.sandbox.workshop import Workshop
 from kafka_lab.programs.toolchains.base import Built, Missing, Say
 from kafka_lab.runtime.errors import BuildFailed, LabError, ToolchainMissing
 from kafka_lab.runtime.paths import cache_dir
@@ -46,7 +47,7 @@ _NETWORK = re.compile(
     r"dial tcp|no such host|i/o timeout|TLS handshake timeout|connection re(?:fused|set)"
     r"|proxyconnect|module lookup disabled|network is unreachable"
 )
-_NO_C = re.compile(r'C compiler "[^"]+" not found')
+NO_C = re.compile(r'C compiler "[^"]+" not found')
 _NOT_REQUIRED = re.compile(
     r"(?:no required module provides|cannot find module providing) package ([^\s;:]+)"
 )
@@ -54,7 +55,7 @@ _NOT_TIDY = re.compile(r"missing go\.sum entry|updates to go\.mod needed")
 
 
 @dataclass(frozen=True)
-class _Go:
+class Go:
     path: str
     version: str
     """The full version text (``go1.26.8``)."""
@@ -73,6 +74,15 @@ class GoToolchain:
         found = _find_go()
         return [found] if isinstance(found, Missing) else []
 
+    def build_confined(self, source: Path, entry: str, say: Say, shop: Workshop) -> Built:
+        """See ``ConfinedToolchain``."""
+        from kafka_lab.programs.toolchains.golang_confined import build
+
+        go = _find_go()
+        if isinstance(go, Missing):
+            raise ToolchainMissing(f"{go.tool} is missing", go.fix)
+        return build(go, source.absolute(), entry, say, shop)
+
     def build(self, source: Path, entry: str, say: Say) -> Built:
         """See ``Toolchain``. ``entry`` is the folder of ``package main``: ``.`` or ``cmd/x``."""
         go = _find_go()
@@ -82,7 +92,7 @@ class GoToolchain:
         if not (source / "go.mod").is_file():
             raise BuildFailed("there is no go.mod: run: go mod init transfers && go mod tidy")
         package = "." if entry in ("", ".") else f"./{entry.removeprefix('./')}"
-        key = _key(source, package, go)
+        key = content_key(source, package, go)
         program = cache_dir() / "builds" / "go" / key / "program"
         if not program.exists():
             say(f"compiling with {go.version}; the first time with its libraries")
@@ -90,7 +100,7 @@ class GoToolchain:
         return Built((str(program),), {}, "librdkafka", key, reads=(program,))
 
 
-def _find_go() -> _Go | Missing:
+def _find_go() -> Go | Missing:
     words = f"go {OLDEST[0]}.{OLDEST[1]} or newer"
     path = shutil.which("go")
     if path is None:
@@ -115,7 +125,7 @@ def _find_go() -> _Go | Missing:
     if not found or (int(found[1]), int(found[2])) < OLDEST:
         return Missing(f"{words} ({path} is {version or 'of an unknown version'})", GET_ONE)
     settings = repr([answers.get(name, "") for name in names])
-    return _Go(path, version, answers.get("CGO_ENABLED") == "1", settings)
+    return Go(path, version, answers.get("CGO_ENABLED") == "1", settings)
 
 
 def _environment() -> dict[str, str]:
@@ -133,7 +143,7 @@ def _files(source: Path) -> Iterator[Path]:
                 yield path
 
 
-def _key(source: Path, package: str, go: _Go) -> str:
+def content_key(source: Path, package: str, go: Go) -> str:
     digest = hashlib.sha256(repr((_BUILD, package, go.version, go.settings)).encode())
     root = source.resolve()
     for path in _files(source):
@@ -147,7 +157,7 @@ def _key(source: Path, package: str, go: _Go) -> str:
     return digest.hexdigest()[:16]
 
 
-def _compile(go: _Go, source: Path, package: str, program: Path) -> None:
+def _compile(go: Go, source: Path, package: str, program: Path) -> None:
     """Compile into ``program``. It appears whole or not at all, also with two at once."""
     vendored = (source / "vendor" / "modules.txt").is_file()
     flags = [f"-mod={'vendor' if vendored else 'readonly'}", "-buildvcs=false"]
@@ -172,13 +182,13 @@ def _compile(go: _Go, source: Path, package: str, program: Path) -> None:
         binary.replace(program)
 
 
-def _with_c(go: _Go, source: Path, arguments: Sequence[str]) -> list[str]:
+def _with_c(go: Go, source: Path, arguments: Sequence[str]) -> list[str]:
     """The packages, not Go's own, that the program needs and that have C in them."""
     form = "{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}"
     return _run(go, source, ["list", "-deps", "-f", form, *arguments], CGO_ENABLED="1").split()
 
 
-def _no_way_out(go: _Go, source: Path) -> None:
+def _no_way_out(go: Go, source: Path) -> None:
     """Refuse `replace` lines that lead elsewhere: what is compiled must be what was hashed."""
     module = json.loads(_run(go, source, ["mod", "edit", "-json"]))
     for replaced in module.get("Replace") or []:
@@ -191,7 +201,7 @@ def _no_way_out(go: _Go, source: Path) -> None:
             )
 
 
-def _run(go: _Go, source: Path, arguments: Sequence[str], **env: str) -> str:
+def _run(go: Go, source: Path, arguments: Sequence[str], **env: str) -> str:
     """What this go command prints.
 
     Raises:
@@ -218,14 +228,14 @@ def _run(go: _Go, source: Path, arguments: Sequence[str], **env: str) -> str:
     if done.returncode == 0:
         return done.stdout
     words = _relative((done.stderr + done.stdout).strip(), source)
-    if _NO_C.search(words):
+    if NO_C.search(words):
         raise ToolchainMissing(f"a Go library of the program needs a C compiler:\n{words}", GET_C)
     if _NETWORK.search(words):
         raise LabError(
             f"the program's Go modules could not be fetched: {words}",
             "check the network; a company proxy is set with: go env -w GOPROXY=…",
         )
-    raise BuildFailed(words + _advice(words))
+    raise BuildFailed(words + advice(words))
 
 
 def _relative(words: str, source: Path) -> str:
@@ -234,7 +244,7 @@ def _relative(words: str, source: Path) -> str:
     return words
 
 
-def _advice(words: str) -> str:
+def advice(words: str) -> str:
     wanted = list(dict.fromkeys(_NOT_REQUIRED.findall(words)))
     if wanted:
         return f"\nrun: go get {' '.join(wanted)}"

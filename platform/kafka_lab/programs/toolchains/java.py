@@ -15,9 +15,10 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from kafka_lab.programs.sandbox.workshop import Workshop, plain
 from kafka_lab.programs.toolchains.base import Built, Missing, Say
 from kafka_lab.programs.toolchains.class_data import archive
-from kafka_lab.programs.toolchains.java_libraries import Libraries, libraries
+from kafka_lab.programs.toolchains.java_libraries import Libraries, allowed_libraries, libraries
 from kafka_lab.programs.toolchains.jdk import OLDEST, Jdk, find_jdk
 from kafka_lab.runtime.errors import BuildFailed, ToolchainMissing
 from kafka_lab.runtime.paths import cache_dir
@@ -59,12 +60,37 @@ class JavaToolchain:
         sources, resources = _files(source)
         if not sources:
             raise BuildFailed("there is no .java file in src/")
-        needed = libraries(source, say)
+        return self._build(jdk, source, (sources, resources), libraries(source, say), entry, say)
+
+    def build_confined(self, source: Path, entry: str, say: Say, shop: Workshop) -> Built:
+        """See ``ConfinedToolchain``. The submission's lock is not read: jars are those of the
+        exercise's own lists."""
+        jdk = find_jdk()
+        if isinstance(jdk, Missing):
+            raise ToolchainMissing(f"{jdk.tool} is missing", jdk.fix)
+        files = _files(source)
+        if not files[0]:
+            raise BuildFailed("there is no .java file in src/")
+        return self._build(
+            jdk, source, files, allowed_libraries(source, shop.trusted, say), entry, say, shop
+        )
+
+    def _build(
+        self,
+        jdk: Jdk,
+        source: Path,
+        files: tuple[Sequence[Path], Sequence[Path]],
+        needed: Libraries,
+        entry: str,
+        say: Say,
+        shop: Workshop | None = None,
+    ) -> Built:
+        sources, resources = files
         key = _key(source, [*sources, *resources], needed, jdk, entry)
         program = cache_dir() / "builds" / "java" / key / "program.jar"
         if not program.exists():
             say(f"compiling {len(sources)} files with javac {jdk.release}")
-            _compile(jdk, source, (sources, resources), needed, entry, program)
+            _compile(jdk, source, files, needed, entry, program, shop)
         shared = archive(jdk, FLAGS, needed, say)
         return Built(
             argv=(
@@ -116,6 +142,7 @@ def _compile(
     needed: Libraries,
     entry: str,
     program: Path,
+    shop: Workshop | None,
 ) -> None:
     """Compile into ``program``. It appears whole or not at all, also with two at once."""
     sources, resources = files
@@ -129,30 +156,43 @@ def _compile(
         command += ["--release", str(OLDEST), "-encoding", "UTF-8", "-proc:none"]
         # An empty source path: what is compiled is what was hashed, nothing found by the way.
         command += ["-sourcepath", made, "-d", str(classes), "-cp", _class_path(needed.jars)]
-        try:
-            done = subprocess.run(
-                [*command, f"@{arguments}"],
-                cwd=source,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_COMPILER_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as e:
-            raise BuildFailed(f"javac did not end within {_COMPILER_SECONDS} s") from e
-        if done.returncode != 0:
-            raise BuildFailed((done.stdout + done.stderr).strip())
-        if not (classes / f"{entry.replace('.', '/')}.class").exists():
+        command.append(f"@{arguments}")
+        if shop is None:
+            code, words = _run_here(command, source)
+        else:
+            classes.mkdir()
+            reads = (jdk.home, *needed.jars)
+            with shop.bench(source, reads, {str(arguments): arguments}, {}, [classes]) as bench:
+                done = bench.run(command, source, _COMPILER_SECONDS)
+            code, words = done.code, done.words
+        if code != 0:
+            raise BuildFailed(words.strip() or f"javac ended with {code}")
+        if not plain(classes / f"{entry.replace('.', '/')}.class"):
             raise BuildFailed(
                 f"the sources compile, but have no class {entry}: "
                 "it is the one that is started, keep its name"
             )
         jar = Path(made) / "program.jar"
         with zipfile.ZipFile(jar, "w") as z:
-            for path in sorted(classes.rglob("*.class")):
+            for path in filter(plain, sorted(classes.rglob("*.class"))):
                 z.write(path, path.relative_to(classes).as_posix())
             for path in resources:
                 z.write(source / path, path.relative_to("src").as_posix())
         program.parent.mkdir(exist_ok=True)
         jar.replace(program)
+
+
+def _run_here(command: Sequence[str], source: Path) -> tuple[int, str]:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=source,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_COMPILER_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as e:
+        raise BuildFailed(f"javac did not end within {_COMPILER_SECONDS} s") from e
+    return done.returncode, done.stdout + done.stderr

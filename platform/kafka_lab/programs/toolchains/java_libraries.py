@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kafka_lab.programs.sandbox.workshop import not_allowed
 from kafka_lab.programs.toolchains.base import Say
 from kafka_lab.runtime.errors import BuildFailed
 from kafka_lab.runtime.locks import locked
@@ -53,6 +55,28 @@ def libraries(source: Path, say: Say) -> Libraries:
     folder = cache_dir() / "builds" / "java" / f"libraries-{key}"
     _lay_links(folder, artifacts)
     return Libraries(tuple(jars), key, folder)
+
+
+def allowed_libraries(source: Path, trusted: Sequence[Path], say: Say) -> Libraries:
+    """The jars that a submission asks for, if the exercise's own workspaces name them all.
+
+    Raises:
+        BuildFailed: for a library that none of them names.
+        LabError: when the repository cannot be reached.
+    """
+    lists = [(t, set(_read_list(t / LIST))) for t in trusted]
+    allowed = {coordinates for _, named in lists for coordinates in named}
+    wanted = set(_read_list(source / LIST))
+    for coordinates in sorted(wanted - allowed):
+        raise not_allowed(LIST, coordinates, sorted(allowed))
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        for workspace, named in lists:
+            if named == wanted and (workspace / LOCK).is_file():
+                shutil.copy(workspace / LOCK, folder / LOCK)
+                break
+        (folder / LIST).write_text("".join(f"{c}\n" for c in sorted(wanted)), "utf-8")
+        return libraries(folder, say)
 
 
 def _say_progress(say: Say, done: int, of: int) -> None:
