@@ -80,8 +80,14 @@ def service_orders(exercise: Exercise) -> tuple[ServiceOrder, ...]:
 
 
 def missing_services(exercise: Exercise) -> list[str]:
-    """Why services of this exercise cannot be had on this machine: "needs X: install Y" each."""
+    """Why services of this exercise, or the Kerberos of its cluster, cannot be had on this machine:
+    "needs X: install Y" each."""
     found = []
+    if "GSSAPI" in exercise.manifest.cluster.mechanisms():
+        from kafka_lab.clusters.embedded.java import kerberos_missing
+        from kafka_lab.clusters.kerberos import unavailable
+
+        found += [unavailable(), kerberos_missing()]
     for use in exercise.manifest.services:
         try:
             found.append(service_class(use.kind).unavailable())

@@ -20,7 +20,7 @@ from kafka_lab.runtime.events import EventLog
 from kafka_lab.runtime.leases import Leases
 
 _LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost):(\d{1,5})\b")
-_FILES = ("KAFKA_CONFIG", "_LOCATION")
+_FILES = ("KAFKA_CONFIG", "_LOCATION", "_KEYTAB", "KRB5_CONFIG")
 """How the contract's variables end that name a file, for each of an attempt's clusters."""
 
 

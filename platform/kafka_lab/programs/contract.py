@@ -41,6 +41,7 @@ def kafka_variables(cluster: Cluster, principal: str, listener: str = "") -> dic
                 "KAFKA_SASL_KERBEROS_SERVICE_NAME": SERVICE,
                 "KAFKA_SASL_KERBEROS_PRINCIPAL": realm.principal(principal),
                 "KAFKA_SASL_KERBEROS_KEYTAB": str(realm.keytab(principal)),
+                "KAFKA_SASL_KERBEROS_KDC": realm.address,
                 "KRB5_CONFIG": str(realm.config),
             }
         else:

@@ -71,6 +71,7 @@ def test_without_a_full_jdk_it_says_what_to_install(
     with pytest.raises(LabError, match=r"no Java here can do Kerberos") as caught:
         java.kerberos_java()
     assert "apt install openjdk-17-jdk-headless" in caught.value.fix
+    assert java.kerberos_missing().startswith("needs a Java with Kerberos for brokers: install")
     java.kerberos_java.cache_clear()
 
 

@@ -76,6 +76,15 @@ def kerberos_java() -> Path:
     raise LabError("no Java here can do Kerberos (module jdk.security.jgss)", GET_KERBEROS)
 
 
+def kerberos_missing() -> str:
+    """Why there is none ("needs X: install Y"), or nothing."""
+    try:
+        kerberos_java()
+    except LabError as e:
+        return f"needs a Java with Kerberos for brokers: {e.fix}"
+    return ""
+
+
 def _kerberos(program: Path) -> bool:
     try:
         done = subprocess.run(
