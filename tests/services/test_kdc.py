@@ -55,6 +55,15 @@ def test_tickets_for_the_right_keys_only(leases: Leases) -> None:
     assert not process.alive()
 
 
+def test_a_kdc_ends_with_its_lease(home: Path, tmp_path: Path) -> None:
+    held = Leases.open()
+    realm = Realm.create(tmp_path / "realm", [])
+    realm.serve(held)
+    assert realm.answers()
+    held.clear()
+    assert not realm.answers()
+
+
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, leases: Leases) -> None:
     monkeypatch.setattr("kafka_lab.clusters.kerberos._TOOLS", ("krb5kdc-that-is-not-here",))
     assert Kdc.unavailable().startswith("needs MIT Kerberos (krb5kdc-that-is-not-here): Debian")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Producer
 
-from kafka_lab.api import Record, Rights, expect
+from kafka_lab.api import Record, expect
 from kafka_lab.oracles import Payload, Seen, at_least_once, same_bytes
 
 if TYPE_CHECKING:
@@ -68,7 +68,6 @@ def history(lab: Lab) -> History:
     role = lab.role(
         "forward",
         {"IN_TOPIC": source, "OUT_TOPIC": target, "GROUP_ID": group},
-        Rights(reads=(source,), writes=(target,), groups=(group,)),
     )
     send("first")
     role.program.start()
