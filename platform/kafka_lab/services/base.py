@@ -20,7 +20,7 @@ from kafka_lab.clusters.base import Cluster
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.leases import Lease, Leases
 from kafka_lab.runtime.paths import scratch_root
-from kafka_lab.services.process import Process
+from kafka_lab.services.unit import Unit, attached
 
 READY_TIMEOUT = 60.0
 """Seconds that a service has to answer its first real request."""
@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 
 
 class Service(ABC):
-    """A real component on the loopback interface.
+    """A real component on the loopback interface; ``processes`` may be containers.
 
     ``name`` is what an exercise calls it, ``kind`` what it is. ``settings`` are those of
     ``keys``, ``kafka`` waits for the cluster and gives it, ``logs_folder`` keeps the logs after
@@ -65,7 +65,7 @@ class Service(ABC):
         self.settings = dict(settings or {})
         self.tell: Tell = tell or (lambda *_, **__: None)
         self._kafka = kafka
-        self.processes: list[Process] = []
+        self.processes: list[Unit] = []
         self.folder: Path | None = None
         self._tree: Lease | None = None
         for key, value in self.settings.items():
@@ -89,7 +89,7 @@ class Service(ABC):
         """Fetch and cache what a start with these settings needs. Raises ``LabError``."""
 
     @abstractmethod
-    def _launch(self, folder: Path) -> list[Process]:
+    def _launch(self, folder: Path) -> list[Unit]:
         """Lay out ``folder`` and launch the processes, without waiting."""
 
     @abstractmethod
@@ -177,9 +177,9 @@ class Service(ABC):
             self._tree.release()
             self._tree = None
 
-    def _end(self, process: Process) -> None:
-        """How a process is ended: at once, as its data is deleted anyway."""
-        process.kill()
+    def _end(self, process: Unit) -> None:
+        """How a part is ended for good: at once, as its data is deleted anyway."""
+        process.discard()
 
     # -- faults: data stays -----------------------------------------------------------------
 
@@ -260,7 +260,7 @@ class Service(ABC):
         )
         if handle["folder"]:
             found.folder = Path(handle["folder"])
-            found.processes = [Process.from_handle(p, leases) for p in handle["processes"]]
+            found.processes = [attached(p, leases) for p in handle["processes"]]
             found._restore(handle["facts"])
         return found
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.leases import Leases
 from kafka_lab.services.base import Service
-from kafka_lab.services.process import Process
+from kafka_lab.services.unit import Unit
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class HttpEndpoint(Service):
     def addresses(self) -> dict[str, str]:
         return {"url": self.url}
 
-    def _launch(self, folder: Path) -> list[Process]:
+    def _launch(self, folder: Path) -> list[Unit]:
         self._received, self._stopped = [], threading.Event()
         self._scripts = {}
         self._log_path = self._log(folder)

@@ -111,6 +111,10 @@ class Process:
         kill_tree(self.pid, self._started)
         self.end(signal.SIGKILL)
 
+    def discard(self) -> None:
+        """As ``kill``: a process has nothing of its own but its folder, which is the service's."""
+        self.kill()
+
     def pause(self) -> None:
         """SIGSTOP to the process and its descendants."""
         self._signal_all(signal.SIGSTOP)

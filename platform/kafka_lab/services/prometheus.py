@@ -15,6 +15,7 @@ from kafka_lab.runtime.errors import LabError
 from kafka_lab.services.base import Service
 from kafka_lab.services.process import Process
 from kafka_lab.services.tools import complaint, find
+from kafka_lab.services.unit import Unit
 
 _SCRAPE, _EVALUATE = "2s", "250ms"
 """An exercise lives for seconds. But a broker's exporter takes a quarter of a second for its 11,000
@@ -82,7 +83,7 @@ class Prometheus(Service):
     def addresses(self) -> dict[str, str]:
         return {"url": self.url, "alertmanager_url": self.alertmanager_url}
 
-    def _launch(self, folder: Path) -> list[Process]:
+    def _launch(self, folder: Path) -> list[Unit]:
         self._ports = free_ports(2)
         (folder / "rules.yml").write_text(_NO_RULES)
         self._write(folder, {})
@@ -94,7 +95,7 @@ class Prometheus(Service):
         manager = [tools["alertmanager"], f"--config.file={folder / 'alertmanager.yml'}"]
         manager += [f"--storage.path={folder / 'alerts'}", "--cluster.listen-address="]
         manager += [f"--web.listen-address=127.0.0.1:{self._ports[1]}", "--log.level=warn"]
-        processes = [
+        processes: list[Unit] = [
             Process("prometheus", server, folder, self._log(folder), self.leases),
             Process(
                 "alertmanager", manager, folder, self._log(folder, "alertmanager"), self.leases

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kafka_lab.clusters.embedded.java import java, java_version
+from kafka_lab.clusters.embedded.java import java, java_missing, java_version
 from kafka_lab.clusters.ports import free_ports
 from kafka_lab.runtime import maven
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.leases import Leases
 from kafka_lab.services import archives
 from kafka_lab.services.base import Say, Service
+from kafka_lab.services.container import Container, ContainerSpec
+from kafka_lab.services.images import Image, engine
 from kafka_lab.services.process import Process
+from kafka_lab.services.unit import Unit
 
 _APP = maven.Artifact.parse(
     "io.apicurio:apicurio-registry-app:3.3.3:all@tar.gz",
@@ -23,6 +26,7 @@ _APP = maven.Artifact.parse(
 )
 
 
+_IMAGE = Image("KAFKA_LAB_REGISTRY_IMAGE", f"apicurio/apicurio-registry:{_APP.version}")
 _FLAGS = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 """The start-up cache is bound to them: they are the same in training and in use."""
 
@@ -37,11 +41,7 @@ class Registry(Service):
 
     @classmethod
     def unavailable(cls) -> str:
-        try:
-            java()
-        except LabError as e:
-            return f"needs Java: {e.fix}"
-        return ""
+        return _IMAGE.lacks(java_missing())
 
     @property
     def url(self) -> str:
@@ -50,6 +50,9 @@ class Registry(Service):
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], say: Say) -> None:
+        if _IMAGE.used(java_missing()):
+            _IMAGE.prepare(say)
+            return
         say("preparing the registry")
         _unpacked()
         _start_up_cache()
@@ -57,8 +60,13 @@ class Registry(Service):
     def addresses(self) -> dict[str, str]:
         return {"url": self.url}
 
-    def _launch(self, folder: Path) -> list[Process]:
+    def _launch(self, folder: Path) -> list[Unit]:
         self._port, management = free_ports(2)
+        if _IMAGE.used(java_missing()) and not self.training:
+            spec = ContainerSpec(_IMAGE.name, ports={8080: self._port})
+            container = Container(self.name, spec, self._log(folder), self.leases, engine())
+            container.launch()
+            return [container]
         cache = None if self.training else _start_up_cache()
         argv = [str(java()), *_FLAGS]
         for prefix, port in (("http", self._port), ("management", management)):

@@ -103,6 +103,15 @@ def _kerberos(program: Path) -> bool:
     )
 
 
+def java_missing() -> str:
+    """Why there is no such Java, as "needs Java: what to do"; empty if there is one."""
+    try:
+        java()
+    except LabError as e:
+        return f"needs Java: {e.fix}"
+    return ""
+
+
 @lru_cache(maxsize=1)
 def java_version() -> tuple[int, str]:
     """(major, full text) of that Java.

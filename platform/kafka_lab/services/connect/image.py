@@ -33,7 +33,7 @@ FLAGS = (
     "--enable-native-access=ALL-UNNAMED",
 )
 _FORMAT = 1
-_LOG4J = """\
+LOG4J = """\
 status = error
 appender.out.type = Console
 appender.out.name = out
@@ -69,7 +69,7 @@ class ConnectImage:
 
 def _folder() -> Path:
     jars = (a.sha256 for a in archives.locked_artifacts(WORKER))
-    material = "\n".join((str(_FORMAT), *jars, java_version()[1], *FLAGS, _LOG4J))
+    material = "\n".join((str(_FORMAT), *jars, java_version()[1], *FLAGS, LOG4J))
     return (
         cache_dir() / "services" / f"{WORKER}-{hashlib.sha256(material.encode()).hexdigest()[:12]}"
     )
@@ -92,7 +92,7 @@ def prepare(say: Say = lambda text: None) -> ConnectImage:
         work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
         try:
             merge(paths, work / "connect.jar")
-            (work / "log4j2.properties").write_text(_LOG4J)
+            (work / "log4j2.properties").write_text(LOG4J)
             shutil.rmtree(folder, ignore_errors=True)
             work.rename(folder)
             if java_version()[0] >= 25:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import time
@@ -12,18 +13,23 @@ from typing import Any, ClassVar
 from kafka_lab.api import Rights
 from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.base import CONNECT, Cluster
-from kafka_lab.clusters.embedded.java import java
+from kafka_lab.clusters.embedded.java import java_missing
 from kafka_lab.clusters.nodeconfig import render
 from kafka_lab.clusters.ports import free_ports
 from kafka_lab.clusters.rights import acls
+from kafka_lab.clusters.spec import DEFAULT_VERSION
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.services.base import Say, Service
 from kafka_lab.services.connect import image as images
 from kafka_lab.services.connect.client import ConnectClient
 from kafka_lab.services.connect.plugins import plugin_path
+from kafka_lab.services.container import Container, ContainerSpec
+from kafka_lab.services.images import Image, engine
 from kafka_lab.services.process import Process
+from kafka_lab.services.unit import Unit
 
 MOST_WORKERS = 4
+_IMAGE = Image("KAFKA_LAB_CONNECT_IMAGE", f"apache/kafka:{DEFAULT_VERSION}")
 _STOP_SECONDS = 30.0
 
 
@@ -35,7 +41,7 @@ class Worker:
         self.number = number
 
     @property
-    def process(self) -> Process:
+    def process(self) -> Unit:
         return self._connect.processes[self.number - 1]
 
     @property
@@ -106,16 +112,15 @@ class Connect(Service):
 
     @classmethod
     def unavailable(cls) -> str:
-        try:
-            java()
-        except LabError as e:
-            return f"needs Java: {e.fix}"
-        return ""
+        return _IMAGE.lacks(java_missing())
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], say: Say) -> None:
         plugin_path(settings.get("plugins", ()), say)
-        images.prepare(say)
+        if _IMAGE.used(java_missing()):
+            _IMAGE.prepare(say)
+        else:
+            images.prepare(say)
 
     @property
     def urls(self) -> list[str]:
@@ -161,26 +166,28 @@ class Connect(Service):
             ),
         }
 
-    def _launch(self, folder: Path) -> list[Process]:
+    def _launch(self, folder: Path) -> list[Unit]:
         path = plugin_path(self.settings.get("plugins", ()))
-        image = self.image or images.prepare()
+        contained = _IMAGE.used(java_missing()) and not self.image
+        image = None if contained else self.image or images.prepare()
         cluster = self.kafka
         self.group = f"connect-{secrets.token_hex(4)}"
         self._make_room(cluster)
         self._ports = free_ports(self.workers)
-        processes = []
+        processes: list[Unit] = []
         for number, port in enumerate(self._ports, 1):
             config = folder / f"worker-{number}.properties"
             config.touch(mode=0o600)  # it holds a password
             config.write_text(render(self._properties(cluster, folder, port, path)))
             main = "ConnectStandalone" if self.standalone else "ConnectDistributed"
             label = str(number) if self.workers > 1 else ""
-            argv = image.command(main, config, self.flags)
-            processes.append(
-                Process(
-                    f"{self.name}-{number}", argv, folder, self._log(folder, label), self.leases
-                )
-            )
+            name, log = f"{self.name}-{number}", self._log(folder, label)
+            if image is None:
+                spec = _contained(main, config, path)
+                processes.append(Container(name, spec, log, self.leases, engine()))
+            else:
+                argv = image.command(main, config, self.flags)
+                processes.append(Process(name, argv, folder, log, self.leases))
         self.processes = processes  # from here on they are ended with the service
         for process in processes:
             process.launch()
@@ -249,6 +256,31 @@ class Connect(Service):
 
     def _restore(self, facts: Mapping[str, Any]) -> None:
         self._ports, self.group = list(facts["ports"]), str(facts["group"])
+
+
+def _contained(main: str, config: Path, path: str) -> ContainerSpec:
+    """A worker in a container. It shares this machine's network, as brokers tell it addresses of
+    the loopback interface; the service's folder and the plugins are there under their own paths."""
+    log4j = config.with_name("log4j2.properties")
+    log4j.write_text(images.LOG4J)
+    script = {"ConnectDistributed": "distributed", "ConnectStandalone": "standalone"}[main]
+    heap = [flag for flag in images.FLAGS if flag.startswith("-Xm")]
+    return ContainerSpec(
+        _IMAGE.name,
+        [str(config)],
+        [f"/opt/kafka/bin/connect-{script}.sh"],
+        {
+            "KAFKA_HEAP_OPTS": " ".join(heap),
+            "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(f for f in images.FLAGS if f not in heap),
+            "KAFKA_LOG4J_OPTS": f"-Dlog4j2.configurationFile={log4j}",
+            "KAFKA_JMX_OPTS": "-Djava.awt.headless=true",
+            "LOG_DIR": "/tmp",
+        },
+        folders=[str(config.parent)],
+        sources=[p for p in path.split(",") if p],
+        host=True,
+        user=f"{os.getuid()}:{os.getgid()}",
+    )
 
 
 def exercise_worker(connect: Connect) -> None:

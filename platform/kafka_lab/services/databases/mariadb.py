@@ -14,6 +14,7 @@ from kafka_lab.services import archives
 from kafka_lab.services.databases.base import NAME, Database, Row
 from kafka_lab.services.process import Process
 from kafka_lab.services.tools import find, run
+from kafka_lab.services.unit import Unit
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _SETTINGS = {
@@ -53,7 +54,7 @@ class MariaDb(Database):
             return f"{what}: install it with apt-get install mariadb-server"
         return ""
 
-    def _launch(self, folder: Path) -> list[Process]:
+    def _launch(self, folder: Path) -> list[Unit]:
         self._new_password()
         [self.port] = free_ports(1)
         shutil.copytree(_template(), folder / "data")

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ from typing import Any
 from kafka_lab.clusters.ports import free_ports
 from kafka_lab.runtime.paths import scratch_root
 from kafka_lab.services import archives
-from kafka_lab.services.base import READY_TIMEOUT
+from kafka_lab.services.base import READY_TIMEOUT, Say
+from kafka_lab.services.container import Container, ContainerSpec
 from kafka_lab.services.databases.base import NAME, Database, Row
+from kafka_lab.services.images import Image, engine
 from kafka_lab.services.process import Process, group_of
 from kafka_lab.services.tools import find, run
+from kafka_lab.services.unit import Unit
 
 _OWNER = "postgres"
+_IMAGE = Image("KAFKA_LAB_POSTGRES_IMAGE", "postgres:15")
 _DEBIAN = Path("/usr/lib/postgresql")
 """Debian and its children keep each major version's programs in a folder of its own."""
 _SETTINGS = {
@@ -65,6 +70,10 @@ class Postgres(Database):
 
     @classmethod
     def unavailable(cls) -> str:
+        return _IMAGE.lacks(cls._process_lacks())
+
+    @classmethod
+    def _process_lacks(cls) -> str:
         lacks = [tool for tool, path in _tools().items() if not path]
         if lacks:
             return (
@@ -72,12 +81,21 @@ class Postgres(Database):
             )
         return ""
 
+    @classmethod
+    def prepare(cls, settings: Mapping[str, Any], say: Say) -> None:
+        if _IMAGE.used(cls._process_lacks()):
+            _IMAGE.prepare(say)
+        else:
+            _template()
+
     def _make_folder(self) -> Path:
         return _open_folder(f"service-{self.name}-")
 
-    def _launch(self, folder: Path) -> list[Process]:
+    def _launch(self, folder: Path) -> list[Unit]:
         self._new_password()
         [self.port] = free_ports(1)
+        if _IMAGE.used(self._process_lacks()):
+            return [self._contained(folder)]
         data = folder / "data"
         shutil.copytree(_template(), data)
         _give(data)
@@ -93,6 +111,21 @@ class Postgres(Database):
         )
         process.launch()
         return [process]
+
+    def _contained(self, folder: Path) -> Container:
+        command = ["postgres"]
+        for key, value in _SETTINGS.items():
+            command += ["-c", f"{key}={value}"]
+        spec = ContainerSpec(
+            _IMAGE.name,
+            command,
+            # The image's own set-up makes the superuser of it; programs never hear of it.
+            environment={"POSTGRES_PASSWORD": secrets.token_urlsafe(15)},
+            ports={5432: self.port},
+        )
+        container = Container(self.name, spec, self._log(folder), self.leases, engine())
+        container.launch()
+        return container
 
     def restart(self, timeout: float = READY_TIMEOUT) -> None:
         # Killed by another process than its parent it stays a zombie for a while, and PostgreSQL
@@ -124,7 +157,10 @@ class Postgres(Database):
         except (OSError, IndexError):
             return ""
 
-    def _end(self, process: Process) -> None:
+    def _end(self, process: Unit) -> None:
+        if isinstance(process, Container):
+            process.discard()
+            return
         # "At once" to PostgreSQL; a paused one has to go on to hear it.
         process.resume()
         process.end(signal.SIGQUIT, 5)
@@ -145,9 +181,18 @@ class Postgres(Database):
         return [{k: None if v == nothing else v for k, v in row.items()} for row in rows]
 
     def _psql(self, user: str, database: str, sql: str, *options: str) -> str:
-        argv = [_tools()["psql"], "-X", "-q", "-v", "ON_ERROR_STOP=1", *options]
-        argv += ["-h", str(self.folder), "-p", str(self.port), "-U", user, "-d", database]
-        return run(argv, f"the database {self.name} refused", sql)
+        common = ["-X", "-q", "-v", "ON_ERROR_STOP=1", *options, "-U", user, "-d", database]
+        refused = f"the database {self.name} refused"
+        [server] = self.processes
+        if isinstance(server, Container):
+            # By TCP: while the image sets itself up, a server listens on the socket alone.
+            script = 'printf "%s" "$SQL" | psql -h 127.0.0.1 "$@"'
+            superuser = server.spec.environment["POSTGRES_PASSWORD"]
+            password = superuser if user == _OWNER else self.password
+            env = {"SQL": sql, "PGPASSWORD": password, "PGCLIENTENCODING": "UTF8"}
+            return server.run(["sh", "-c", script, "psql", *common], refused, env)
+        place = ["-h", str(self.folder), "-p", str(self.port)]
+        return run([_tools()["psql"], *common, *place], refused, sql)
 
 
 def _open_folder(prefix: str) -> Path:
