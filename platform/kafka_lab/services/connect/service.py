@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import time
@@ -21,15 +20,16 @@ from kafka_lab.clusters.spec import DEFAULT_VERSION
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.services.base import Say, Service
 from kafka_lab.services.connect import image as images
+from kafka_lab.services.connect import workers
 from kafka_lab.services.connect.client import ConnectClient
 from kafka_lab.services.connect.plugins import plugin_path
-from kafka_lab.services.container import Container, ContainerSpec
+from kafka_lab.services.container import Container
 from kafka_lab.services.images import Image, engine
 from kafka_lab.services.process import Process
 from kafka_lab.services.unit import Unit
 
 MOST_WORKERS = 4
-_IMAGE = Image("KAFKA_LAB_CONNECT_IMAGE", f"apache/kafka:{DEFAULT_VERSION}")
+IMAGE = Image("KAFKA_LAB_CONNECTIMAGE", f"apache/kafka:{DEFAULT_VERSION}")
 _STOP_SECONDS = 30.0
 
 
@@ -112,13 +112,13 @@ class Connect(Service):
 
     @classmethod
     def unavailable(cls) -> str:
-        return _IMAGE.lacks(java_missing())
+        return IMAGE.lacks(java_missing())
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], say: Say) -> None:
         plugin_path(settings.get("plugins", ()), say)
-        if _IMAGE.used(java_missing()):
-            _IMAGE.prepare(say)
+        if IMAGE.used(java_missing()):
+            IMAGE.prepare(say)
         else:
             images.prepare(say)
 
@@ -154,21 +154,11 @@ class Connect(Service):
     def login(self, prefix: str = "") -> dict[str, str]:
         """A Kafka client's properties with the workers' principal, each key after ``prefix``: for
         connectors that use the cluster on their own (Debezium's schema history)."""
-        if not self.kafka.spec.secured:
-            return {}
-        module = "org.apache.kafka.common.security.plain.PlainLoginModule"
-        password = self.kafka.credentials.passwords[CONNECT]
-        return {
-            f"{prefix}security.protocol": "SASL_PLAINTEXT",
-            f"{prefix}sasl.mechanism": "PLAIN",
-            f"{prefix}sasl.jaas.config": (
-                f'{module} required username="{CONNECT}" password="{password}";'
-            ),
-        }
+        return workers.login(self.kafka, prefix)
 
     def _launch(self, folder: Path) -> list[Unit]:
         path = plugin_path(self.settings.get("plugins", ()))
-        contained = _IMAGE.used(java_missing()) and not self.image
+        contained = IMAGE.used(java_missing()) and not self.image
         image = None if contained else self.image or images.prepare()
         cluster = self.kafka
         self.group = f"connect-{secrets.token_hex(4)}"
@@ -183,7 +173,7 @@ class Connect(Service):
             label = str(number) if self.workers > 1 else ""
             name, log = f"{self.name}-{number}", self._log(folder, label)
             if image is None:
-                spec = _contained(main, config, path)
+                spec = workers.contained(IMAGE, main, config, path)
                 processes.append(Container(name, spec, log, self.leases, engine()))
             else:
                 argv = image.command(main, config, self.flags)
@@ -198,7 +188,7 @@ class Connect(Service):
         with Admin(cluster) as admin:
             if not self.standalone:
                 compacted = {"cleanup.policy": "compact"}
-                topics = {f"{self.group}-{what}": 1 for what in ("configs", "offsets", "status")}
+                topics = {f"{self.group}-{what}": 1 for what in workers.STORES.values()}
                 admin.create_topics(topics, config=compacted)
             if cluster.spec.secured:
                 operations = ("READ", "WRITE", "DESCRIBE_CONFIGS")
@@ -214,39 +204,11 @@ class Connect(Service):
                 )
 
     def _properties(self, cluster: Cluster, folder: Path, port: int, path: str) -> dict[str, str]:
-        converter = "org.apache.kafka.connect.json.JsonConverter"
-        config = {
-            "bootstrap.servers": cluster.harness_bootstrap,
-            "listeners": f"http://127.0.0.1:{port}",
-            "rest.advertised.host.name": "127.0.0.1",
-            "rest.advertised.port": str(port),
-            "key.converter": converter,
-            "value.converter": converter,
-            "plugin.path": path,
-            "plugin.discovery": "service_load",
-            "metric.reporters": "",
-            "reconnect.backoff.ms": "10",
-            "reconnect.backoff.max.ms": "200",
-            "retry.backoff.ms": "10",
-        }
-        if self.standalone:
-            config["offset.storage.file.filename"] = str(folder / "offsets")
-        else:
-            replicas = str(min(3, cluster.spec.brokers - cluster.spec.later))
-            config |= {
-                "group.id": self.group,
-                # A worker that is gone is noticed in seconds, and its tasks move at once.
-                "session.timeout.ms": "6000",
-                "heartbeat.interval.ms": "1000",
-                "scheduled.rebalance.max.delay.ms": "0",
-            }
-            for what, topic in (("config", "configs"), ("offset", "offsets"), ("status", "status")):
-                config[f"{what}.storage.topic"] = f"{self.group}-{topic}"
-                config[f"{what}.storage.replication.factor"] = replicas
-            config["offset.storage.partitions"] = config["status.storage.partitions"] = "1"
-        for prefix in ("", "producer.", "consumer.", "admin."):
-            config |= self.login(prefix)
-        return config | {k: str(v) for k, v in self.settings.get("config", {}).items()}
+        mode = workers.standalone(folder)
+        if not self.standalone:
+            mode = workers.distributed(cluster, self.group)
+        chosen = {k: str(v) for k, v in self.settings.get("config", {}).items()}
+        return workers.properties(cluster, port, path) | mode | chosen
 
     def _answers(self) -> bool:
         return all([ConnectClient(url).healthy() for url in self.urls])
@@ -256,31 +218,6 @@ class Connect(Service):
 
     def _restore(self, facts: Mapping[str, Any]) -> None:
         self._ports, self.group = list(facts["ports"]), str(facts["group"])
-
-
-def _contained(main: str, config: Path, path: str) -> ContainerSpec:
-    """A worker in a container. It shares this machine's network, as brokers tell it addresses of
-    the loopback interface; the service's folder and the plugins are there under their own paths."""
-    log4j = config.with_name("log4j2.properties")
-    log4j.write_text(images.LOG4J)
-    script = {"ConnectDistributed": "distributed", "ConnectStandalone": "standalone"}[main]
-    heap = [flag for flag in images.FLAGS if flag.startswith("-Xm")]
-    return ContainerSpec(
-        _IMAGE.name,
-        [str(config)],
-        [f"/opt/kafka/bin/connect-{script}.sh"],
-        {
-            "KAFKA_HEAP_OPTS": " ".join(heap),
-            "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(f for f in images.FLAGS if f not in heap),
-            "KAFKA_LOG4J_OPTS": f"-Dlog4j2.configurationFile={log4j}",
-            "KAFKA_JMX_OPTS": "-Djava.awt.headless=true",
-            "LOG_DIR": "/tmp",
-        },
-        folders=[str(config.parent)],
-        sources=[p for p in path.split(",") if p],
-        host=True,
-        user=f"{os.getuid()}:{os.getgid()}",
-    )
 
 
 def exercise_worker(connect: Connect) -> None:
