@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -89,7 +89,7 @@ class Service(ABC):
         """Fetch and cache what a start with these settings needs. Raises ``LabError``."""
 
     @abstractmethod
-    def _launch(self, folder: Path) -> list[Unit]:
+    def _launch(self, folder: Path) -> Sequence[Unit]:
         """Lay out ``folder`` and launch the processes, without waiting."""
 
     @abstractmethod
@@ -130,7 +130,7 @@ class Service(ABC):
         self.folder = self._make_folder()
         self._tree = self.leases.tree(self.folder)
         try:
-            self.processes = self._launch(self.folder)
+            self.processes = list(self._launch(self.folder))
         except BaseException:
             self.stop()
             raise
