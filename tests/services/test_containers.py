@@ -143,7 +143,7 @@ def test_a_killed_kafka_lab_leaves_no_container(contained: Contained) -> None:
 
 
 def test_where_services_run_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    image = images.Image("KAFKA_LAB_NO_IMAGE", "no/image:1")
+    image = images.Image(VARIABLES["registry"], "no/image:1")
     monkeypatch.setattr(images, "why_not", lambda: "no Docker engine is here: install Docker")
     for chosen, lacks, used in (
         ("", "", False),
