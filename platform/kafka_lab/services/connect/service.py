@@ -29,7 +29,7 @@ from kafka_lab.services.process import Process
 from kafka_lab.services.unit import Unit
 
 MOST_WORKERS = 4
-IMAGE = Image("KAFKA_LAB_CONNECTIMAGE", f"apache/kafka:{DEFAULT_VERSION}")
+IMAGE = Image("KAFKA_LAB_CONNECT_IMAGE", f"apache/kafka:{DEFAULT_VERSION}")
 _STOP_SECONDS = 30.0
 
 
