@@ -183,6 +183,19 @@ def test_an_interrupted_download_goes_on_where_it_stopped(repository: Repository
     assert 0 < int(rest.removeprefix("bytes=").removesuffix("-")) <= len(content) // 2
 
 
+def test_a_large_download_tells_how_far_it_is(repository: Repository) -> None:
+    size = 5 << 20
+    jar = repository.jar("g:large:1", b"x" * size)
+    repository.cut_once.add("/" + jar.remote_path)
+    heard: list[tuple[str, int, int]] = []
+    fetch([jar], heard=lambda *facts: heard.append(facts))
+    assert {(name, total) for name, _, total in heard} == {("large-1.jar", size)}
+    counts = [done for _, done, _ in heard]
+    assert counts == sorted(counts)
+    assert len(counts) == 5
+    assert counts[-1] == size
+
+
 def test_what_a_killed_run_left_behind_is_used(repository: Repository) -> None:
     artifact = repository.jar("org.a:one:1", b"0123456789")
     part = artifact.local_path.with_name(artifact.local_path.name + ".part")

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,8 @@ from kafka_lab.runtime.paths import cache_dir
 
 Progress = Callable[[int, int], None]
 """Called with (files done, files in all)."""
+Bytes = Callable[[str, int, int], None]
+"""Called with (file's name, bytes that are here, bytes in all or 0 if unknown), after each MB."""
 
 
 _PART = r"([A-Za-z0-9_][A-Za-z0-9_.+-]*)"
@@ -117,7 +120,7 @@ def _sha256(path: Path) -> str:
 _PARTIAL, _NOT_FOUND, _NOTHING_LEFT = 206, 404, 416
 
 
-def _download(artifact: Artifact) -> None:
+def _download(artifact: Artifact, heard: Bytes | None = None) -> None:
     """Fetch one jar into place. Raises ``LabError`` after three tries."""
     import requests
 
@@ -135,7 +138,7 @@ def _download(artifact: Artifact) -> None:
                 if target.exists():
                     return
                 try:
-                    _go_on(url, f)
+                    _go_on(url, f, heard and partial(heard, artifact.file_name))
                 except requests.HTTPError as e:
                     problem = str(e)
                     if e.response is not None and e.response.status_code == _NOT_FOUND:
@@ -161,7 +164,7 @@ def _download(artifact: Artifact) -> None:
     )
 
 
-def _go_on(url: str, part: BinaryIO) -> None:
+def _go_on(url: str, part: BinaryIO, heard: Progress | None) -> None:
     """Append to ``part`` what it still lacks, or all of it if the server knows no ranges."""
     import requests
 
@@ -177,15 +180,27 @@ def _go_on(url: str, part: BinaryIO) -> None:
         answer.raise_for_status()
         if answer.status_code != _PARTIAL:
             part.truncate(0)
+            have = 0
+        length = int(answer.headers.get("Content-Length") or 0)
+        total = have + length if length else 0
         # requests' own iterator, not the raw stream: only it tells a cut connection
         # in exceptions of one family.
         for chunk in answer.iter_content(1 << 16):
             part.write(chunk)
+            before, have = have, have + len(chunk)
+            if heard and before >> 20 != have >> 20:
+                heard(have, total)
     part.flush()
 
 
-def fetch(artifacts: Iterable[Artifact], progress: Progress | None = None) -> list[Path]:
+def fetch(
+    artifacts: Iterable[Artifact],
+    progress: Progress | None = None,
+    heard: Bytes | None = None,
+) -> list[Path]:
     """Local paths of the jars, in the given order, after fetching those that are missing.
+
+    ``heard`` is for few large files; it is called from several threads.
 
     A jar is verified when it is fetched and renamed into place only then; ``verify_cached``
     looks at all of them again.
@@ -202,7 +217,7 @@ def fetch(artifacts: Iterable[Artifact], progress: Progress | None = None) -> li
     if missing:
         pool = ThreadPoolExecutor(8)
         try:
-            for _ in pool.map(_download, missing):
+            for _ in pool.map(lambda a: _download(a, heard), missing):
                 done += 1
                 if progress:
                     progress(done, len(wanted))

@@ -41,14 +41,19 @@ def kept(name: str, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def unpack(artifact: maven.Artifact, target: Path) -> None:
-    """Fetch a tar archive and unpack it, or copy a jar.
+def unpack(artifact: maven.Artifact, target: Path, say: Callable[[str], None]) -> None:
+    """Fetch a tar archive and unpack it, or copy a jar; ``say`` hears of each MB.
 
     Raises:
         LabError: when it cannot be fetched.
         OSError, tarfile.TarError: when it cannot be unpacked.
     """
-    [archive] = maven.fetch([artifact])
+
+    def heard(name: str, done: int, total: int) -> None:
+        of = f"{done >> 20}/{total >> 20} MB" if total else f"{done >> 20} MB"
+        say(f"fetching {name} ({of})")
+
+    [archive] = maven.fetch([artifact], heard=heard)
     if artifact.extension == "jar":
         shutil.copy(archive, target)
         return

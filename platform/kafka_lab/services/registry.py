@@ -54,7 +54,7 @@ class Registry(Service):
             _IMAGE.prepare(say)
             return
         say("preparing the registry")
-        _unpacked()
+        _unpacked(say)
         _start_up_cache()
 
     def addresses(self) -> dict[str, str]:
@@ -95,10 +95,10 @@ class Registry(Service):
         self._port = int(facts["port"])
 
 
-def _unpacked() -> Path:
+def _unpacked(say: Say = lambda text: None) -> Path:
     """The application's folder in the cache, unpacked once. Raises ``LabError``."""
     name = f"registry-{_APP.version}-{_APP.sha256[:12]}"
-    return archives.kept(name, lambda folder: archives.unpack(_APP, folder))
+    return archives.kept(name, lambda folder: archives.unpack(_APP, folder, say))
 
 
 def _flat(folder: Path) -> list[str]:

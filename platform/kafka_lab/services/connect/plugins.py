@@ -46,7 +46,7 @@ def _folder(name: str, say: Say) -> Path:
         say(f"preparing the Connect plugin {name}")
         inside = work / name
         inside.mkdir()
-        archives.unpack(artifact, inside)
+        archives.unpack(artifact, inside, say)
         _sync_manifests(work)
 
     return archives.kept(f"connect-{name}-{artifact.version}-{artifact.sha256[:12]}", make)
