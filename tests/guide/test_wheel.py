@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -47,3 +48,23 @@ def test_guide_build_works_without_a_checkout(installed: Path, tmp_path: Path) -
     assert "Checks and points" in (site / "exercises" / "transactions.html").read_text()
     assert '"state": "new"' in (site / "progress.js").read_text()
     assert not list(site.rglob("*.py"))
+
+
+def test_a_report_is_made_without_a_checkout(installed: Path, tmp_path: Path) -> None:
+    """Its template, style and script are in the wheel."""
+    from .conftest import verdict
+
+    folder = tmp_path / "home" / "attempts" / "20260101-000000-a"
+    folder.mkdir(parents=True)
+    (folder / "verdict.json").write_text(json.dumps(verdict("1").to_json()))
+    (folder / "events.jsonl").write_text('{"t":0.1,"kind":"note","text":"begun"}\n')
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "kafka_lab", "report"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(installed), "KAFKA_LAB_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "What went wrong" in Path(done.stdout.strip()).read_text()
