@@ -16,6 +16,7 @@ from desk import History
 from items import Item, Tenants
 from kafka_lab.api import Finding, Record, expect
 from kafka_lab.oracles import Seen, at_least_once, offsets_match
+from kafka_lab.oracles.text import place_of
 
 if TYPE_CHECKING:
     from kafka_lab.grading.lab import Lab
@@ -124,7 +125,7 @@ def _delivered(history: History) -> list[Finding]:
                 f"{len(changed)} records with another key than they came with: {record.where} has "
                 f"{record.key!r:.60}, expected {item.key!r:.60}. Copy the key's bytes as they are; "
                 "null and empty are not the same.",
-                {"id": item.id, "count": len(changed)},
+                {"id": item.id, "count": len(changed), **place_of(record)},
             )
         ]
     return found

@@ -25,6 +25,7 @@ from kafka_lab.oracles import (
     steady_transactional_id,
     wrong_fields,
 )
+from kafka_lab.oracles.text import place_of
 
 
 def _ledger(history: History, kind: str) -> tuple[list[Seen], list[Finding]]:
@@ -171,7 +172,10 @@ def rejected(history: History) -> list[Finding]:
                     f"{history.topics[kind]} holds {len(booked)} invalid transfers, such as "
                     f"{booked[0].id} at {booked[0].record.where}. Expected none of them there; "
                     "look at the brief's table of what makes a transfer valid.",
-                    {"ids": [s.id for s in booked][:20]},
+                    {
+                        "count": len(booked),
+                        "cases": [{"id": s.id, **place_of(s.record)} for s in booked[:20]],
+                    },
                 )
             )
     return found
