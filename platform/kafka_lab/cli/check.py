@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,11 +13,14 @@ from kafka_lab.api import CheckResult, Outcome, Verdict
 from kafka_lab.cli import context
 from kafka_lab.cli.options import language_option
 from kafka_lab.exercises.exercise import Exercise
-from kafka_lab.grading.attempt import Listener, attempts_dir, check
+from kafka_lab.grading.attempt import Listener, Request, attempts_dir, check
 from kafka_lab.programs.sandbox.kinds import choose
 from kafka_lab.programs.toolchains.base import Built
 from kafka_lab.reports.terminal import TerminalReport
 from kafka_lab.runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from kafka_lab.progress import Store
 
 EXIT = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.ERROR: 3, Outcome.NOT_REACHED: 1}
 _SANDBOX = "Where your program is built and runs: bubblewrap, container, auto, or none (default)."
@@ -108,7 +113,8 @@ def check_command(
     )
     store = Store()
     if as_json:
-        verdict = check(request)
+        with following(store, request, own, Listener()) as hear:
+            verdict = check(request, hear)
         click.echo(json_.render(verdict))
     else:
         report = TerminalReport(
@@ -116,8 +122,8 @@ def check_command(
             hints_shown=store.hints_shown(exercise.slug),
             next_steps=not solution,
         )
-        with report:
-            verdict = check(request, Shown(report, own))
+        with report, following(store, request, own, Shown(report, own)) as hear:
+            verdict = check(request, hear)
             report.verdict(verdict, picture(verdict))
         _extras(verdict, keep)
     store.record(verdict, own, whole=not only)
@@ -150,6 +156,18 @@ def _program(
             f"in another folder: kafka-lab start {exercise.slug} --language {language}",
         )
     return exercise, here.language, here.folder, here.folder
+
+
+def following(
+    store: Store, request: Request, workspace: Path | None, hear: Listener
+) -> AbstractContextManager[Listener]:
+    """``hear``, and beside it the guide's pages, if it is the learner's own program."""
+    from kafka_lab.progress.running import Following
+
+    if workspace is None:
+        return nullcontext(hear)
+    count = 0 if request.only else len(request.checks)  # what it needs comes with it
+    return Following(store.path.parent, request.exercise, request.language, count, hear)
 
 
 def picture(verdict: Verdict) -> str:

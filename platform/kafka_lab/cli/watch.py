@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kafka_lab.cli import context
-from kafka_lab.cli.check import Shown, picture
+from kafka_lab.cli.check import Shown, following, picture
 from kafka_lab.clusters.registry import Backend, choose
 from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.grading.attempt import check
@@ -94,8 +94,9 @@ def watch_command(
             spare=standing,
         )
         report = TerminalReport(hints_shown=store.hints_shown(exercise.slug))
-        with report:
-            verdict = check(request, Shown(report, workspace.folder))
+        shown = Shown(report, workspace.folder)
+        with report, following(store, request, workspace.folder, shown) as hear:
+            verdict = check(request, hear)
             report.verdict(verdict, picture(verdict))
             if standing is not None:
                 click.echo("(on the cluster that was kept ready)")

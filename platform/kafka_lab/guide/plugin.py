@@ -14,7 +14,7 @@ from typing import Any
 from mkdocs.config import base, defaults
 from mkdocs.config import config_options as c
 from mkdocs.exceptions import PluginError
-from mkdocs.plugins import BasePlugin
+from mkdocs.plugins import BasePlugin, event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -24,6 +24,7 @@ from kafka_lab.guide import class_page, exercise_page, path_page
 
 ASSETS = Path(__file__).with_name("assets")
 ASSETS_AT = "assets/kafka-lab"
+FILE_WORKER = "file-worker.js"
 PROGRESS_PAGE = "progress.md"
 CLASS_PAGE = "class.md"
 _PROGRESS = """# Your progress
@@ -39,6 +40,8 @@ class GuideConfig(base.Config):  # type: ignore[no-untyped-call]  # MkDocs types
     """The entry of ``nav`` to which the exercises are added, by sections."""
     progress = c.Type(bool, default=False)
     """Whether the learner's own progress is shown; only ``kafka-lab guide`` sets it."""
+    as_files = c.Type(bool, default=False)
+    """Whether it is to be opened without a server; ``guide build`` sets it."""
     class_results = c.Type(str, default="")
     """A folder of verdicts, made into a page about the class; ``guide class`` sets it."""
 
@@ -60,6 +63,9 @@ class GuidePlugin(BasePlugin[GuideConfig]):  # type: ignore[no-untyped-call]  # 
         if self.config.progress:
             for name in ("progress.js", f"{ASSETS_AT}/guide.js"):
                 config.extra_javascript.append(c.ExtraScriptValue(name))
+        if self.config.as_files:
+            polyfills = config.extra.setdefault("polyfills", [])
+            polyfills.append(c.ExtraScriptValue(f"{ASSETS_AT}/{FILE_WORKER}"))
         config.nav = self._nav(config.nav or [])
         return config
 
@@ -87,7 +93,7 @@ class GuidePlugin(BasePlugin[GuideConfig]):  # type: ignore[no-untyped-call]  # 
         for exercise in self._catalog.exercises:
             _put(files, config, _place(exercise), exercise_page.exercise_page(exercise))
         for path in sorted(p for p in ASSETS.iterdir() if p.suffix in (".css", ".js")):
-            if path.suffix != ".js" or self.config.progress:
+            if path.suffix != ".js" or self._wanted(path.name):
                 _put(files, config, f"{ASSETS_AT}/{path.name}", path.read_text(encoding="utf-8"))
         if self.config.progress:
             _put(files, config, PROGRESS_PAGE, _PROGRESS)
@@ -95,6 +101,18 @@ class GuidePlugin(BasePlugin[GuideConfig]):  # type: ignore[no-untyped-call]  # 
             results = class_page.read_results(Path(self.config.class_results))
             _put(files, config, CLASS_PAGE, class_page.class_page(results, self._catalog))
         return files
+
+    def _wanted(self, script: str) -> bool:
+        return self.config.as_files if script == FILE_WORKER else self.config.progress
+
+    # After the search has written its index.
+    @event_priority(-100)
+    def on_post_build(self, *, config: defaults.MkDocsConfig) -> None:
+        """Write the search's index as the script that the theme asks for when opened as a file."""
+        index = Path(config.site_dir, "search", "search_index.json")
+        if self.config.as_files and index.is_file():
+            text = f"var __index = {index.read_text(encoding='utf-8')};\n"
+            index.with_suffix(".js").write_text(text, encoding="utf-8")
 
     def on_page_markdown(
         self, markdown: str, *, page: Page, config: defaults.MkDocsConfig, files: Files

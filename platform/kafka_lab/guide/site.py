@@ -38,7 +38,7 @@ def progress(store: Store, *, live: bool) -> dict[str, Any]:
     """The progress as pages read it; ``live``: there is a server to ask again."""
     from kafka_lab import wiring
 
-    return snapshot(store, wiring.catalog()) | {"live": live}
+    return snapshot(store, wiring.catalog(), live=live) | {"live": live}
 
 
 def as_script(data: dict[str, Any]) -> str:
@@ -51,8 +51,8 @@ def make(folder: Path, *, served: bool = True, results: Path | None = None) -> N
 
     With the learner's progress switched on; or, given a class's ``results``, with those instead.
 
-    One that is not ``served`` is opened as files: links name ``index.html``, and there is no
-    search, since browsers start no worker from a file.
+    One that is not ``served`` is opened as files: links name ``index.html``, the search's index is
+    a script, and what the search runs in stands in for a worker.
 
     Raises:
         LabError: when the documentation is not in this installation, or does not build.
@@ -65,7 +65,6 @@ def make(folder: Path, *, served: bool = True, results: Path | None = None) -> N
 
     logging.getLogger("mkdocs").setLevel(logging.ERROR)
     source = bundled("docs").parent / "mkdocs.yml"
-    plugins: dict[str, Any] = {} if served else {"plugins": ["kafka-lab"]}
     try:
         # Not strict: a broken link in somebody's exercise is no reason to show a learner nothing.
         config = load_config(
@@ -73,10 +72,10 @@ def make(folder: Path, *, served: bool = True, results: Path | None = None) -> N
             site_dir=str(folder),
             strict=False,
             use_directory_urls=served,
-            **plugins,
         )
         plugin: Any = config.plugins["kafka-lab"]
         plugin.config.progress = results is None
+        plugin.config.as_files = not served
         plugin.config.class_results = str(results) if results else ""
         config.plugins.on_startup(command="build", dirty=False)
         mkdocs_build(config)

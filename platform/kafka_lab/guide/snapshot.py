@@ -13,22 +13,24 @@ from kafka_lab.api import CheckResult
 from kafka_lab.exercises.catalog import Catalog
 from kafka_lab.exercises.exercise import Exercise
 from kafka_lab.progress import Attempt, Store
+from kafka_lab.progress.running import running
 
 SCHEMA = 1
 SHOWN = 60
 """How many attempts of an exercise are drawn, the newest."""
 
 
-def snapshot(store: Store, catalog: Catalog) -> dict[str, Any]:
+def snapshot(store: Store, catalog: Catalog, *, live: bool = True) -> dict[str, Any]:
     """Every exercise with its state, best and last attempt, and the attempts over time.
 
     States: ``new``, ``tried``, ``passed``. Attempts of the reference solution are left out; those
-    of some checks only are drawn, and count for nothing.
+    of some checks only are drawn, and count for nothing. ``live``: with what is running now.
 
     Raises:
         LabError: when the progress database cannot be read.
     """
     best, passed = store.best(), store.passed()
+    now = running(store.path.parent) if live else {}
     exercises = {}
     for exercise in catalog.exercises:
         own = [a for a in store.attempts(exercise.slug) if a.workspace is not None]
@@ -45,6 +47,7 @@ def snapshot(store: Store, catalog: Catalog) -> dict[str, Any]:
             "tries": len(own),
             "attempts": [_attempt(a) for a in reversed(own[:SHOWN])],
             "last": _last(exercise, own),
+            "running": now.get(exercise.slug),
         }
     return {"schema": SCHEMA, "exercises": exercises}
 

@@ -3,7 +3,7 @@
 (function () {
   "use strict";
 
-  var POLL_MS = 2000;
+  var POLL_MS = 2000, POLL_RUNNING_MS = 700;
   var data = window.kafkaLabProgress;
   var base = new URL("../../", document.currentScript.src);
   var live = document.createElement("div");
@@ -84,8 +84,30 @@
       last.points + " points, " + when(last.started)));
     box.appendChild(make("p", "kl-said", last.language + ", " + last.backend + " Kafka " + last.kafka + ", " +
       last.seconds.toFixed(1) + " s, seed " + last.seed + (last.whole ? "" : "; only some checks, which does not count")));
+    box.appendChild(make("p", "kl-said", "As a picture: kafka-lab report " + last.id + " --open"));
     if (last.error) box.appendChild(make("p", "kl-finding", last.error));
     box.appendChild(checks(last));
+    return box;
+  }
+
+  function running(one) {
+    var now = one.running, box = make("div", "kl-running");
+    box.appendChild(make("p", "kl-head", "Checking now (" + now.language + "): " + (now.of ? now.checks.length + " of " + count(now.of, "check") : count(now.checks.length, "check") + " so far")));
+    var bar = make("div", "kl-bar"), full = make("div");
+    full.style.width = (now.of ? 100 * now.checks.length / now.of : 0) + "%";
+    bar.appendChild(full);
+    box.appendChild(bar);
+    if (now.stage) box.appendChild(make("p", "kl-said", "… " + now.stage));
+    var list = make("ul", "kl-checks");
+    now.checks.forEach(function (check) {
+      var item = make("li"), sign = make("span", "kl-sign kl-sign--" + check.outcome, SIGNS[check.outcome]);
+      sign.setAttribute("aria-hidden", "true");
+      item.appendChild(sign);
+      item.appendChild(make("span", "kl-quietly", SAID[check.outcome] + ": "));
+      item.appendChild(document.createTextNode(check.title));
+      list.appendChild(item);
+    });
+    if (now.checks.length) box.appendChild(list);
     return box;
   }
 
@@ -107,6 +129,7 @@
     if (one.best !== null) head.appendChild(make("span", "", one.best + " of " + one.points + " points"));
     box.appendChild(head);
     box.appendChild(make("p", "kl-said", words(one, slug)));
+    if (one.running) box.appendChild(running(one));
     if (one.attempts.length) box.appendChild(chart(one));
     if (one.last) box.appendChild(verdict(one, open));
   }
@@ -153,6 +176,7 @@
   function announce(before) {
     Object.keys(data.exercises).forEach(function (slug) {
       var now = data.exercises[slug], then = before.exercises[slug];
+      if (now.running && !(then && then.running)) live.textContent = now.title + ": a check has begun";
       if (now.last && (!then || !then.last || then.last.id !== now.last.id)) {
         live.textContent = now.title + ": " + SAID[now.last.outcome] + ", " + now.last.earned + " of " + now.last.points + " points";
       }
@@ -176,7 +200,10 @@
       .then(again);
   }
 
-  function again() { window.setTimeout(ask, POLL_MS); }
+  function again() {
+    var runs = Object.keys(data.exercises).some(function (slug) { return data.exercises[slug].running; });
+    window.setTimeout(ask, runs ? POLL_RUNNING_MS : POLL_MS);
+  }
 
   function begin() {
     if (!data) return;
