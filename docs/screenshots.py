@@ -1,9 +1,10 @@
-"""Takes the pictures of the guide that README.md shows, from real attempts.
+"""Takes the pictures of the guide and of a report that the pages show, from real attempts.
 
     KAFKA_LAB_HOME=… python docs/screenshots.py [--chromium PATH]
 
-Serves the guide with the progress of ``KAFKA_LAB_HOME`` and writes ``docs/images/*.png``. Make the
-attempts first (``kafka-lab start``, ``kafka-lab check``): nothing in the pictures is invented.
+Serves the guide with the progress of ``KAFKA_LAB_HOME``, opens the report of the latest attempt
+there that found a duplicate, and writes ``docs/images/*.png``. Make the attempts first (``kafka-lab
+start``, ``kafka-lab check``): nothing in the pictures is invented.
 Needs kafka-lab importable, playwright (a development requirement) and Chromium.
 """
 
@@ -16,8 +17,10 @@ import sys
 import threading
 from pathlib import Path
 
+from kafka_lab.grading.attempt import attempts_dir
 from kafka_lab.guide.site import Server
 from kafka_lab.progress import Store
+from kafka_lab.reports.html.place import REPORT
 from kafka_lab.runtime.errors import LabError
 
 IMAGES = Path(__file__).parent / "images"
@@ -45,7 +48,7 @@ def main() -> int:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             try:
-                take(server.address, chromium)
+                take(server.address, chromium, newest_report(store))
             finally:
                 server.shutdown()
                 thread.join()
@@ -55,7 +58,18 @@ def main() -> int:
     return 0
 
 
-def take(address: str, chromium: str) -> None:
+def newest_report(store: Store) -> Path | None:
+    """Of the latest attempt that found a duplicate and whose folder is still there."""
+    for attempt in store.attempts():
+        codes = {f.code for check in attempt.verdict.checks for f in check.findings}
+        page = attempts_dir() / attempt.id / REPORT
+        if "duplicate" in codes and page.is_file():
+            return page
+    print("no attempt found a duplicate: the report's picture stays as it is", file=sys.stderr)
+    return None
+
+
+def take(address: str, chromium: str, report: Path | None) -> None:
     """Write all pictures, each to a temporary name first."""
     from playwright.sync_api import sync_playwright
 
@@ -69,13 +83,22 @@ def take(address: str, chromium: str) -> None:
             )
             page.goto(address + place)
             page.wait_for_load_state("networkidle")
-            picture = page.screenshot(type="png")
-            temporary = IMAGES / f".{name}.tmp"
-            temporary.write_bytes(picture)
-            temporary.replace(IMAGES / name)
-            print(f"docs/images/{name}: {len(picture) // 1024} kB")
+            write(name, page.screenshot(type="png"))
+            page.close()
+        if report is not None:
+            page = browser.new_page(viewport={"width": 1240, "height": 900}, color_scheme="light")
+            page.goto(report.as_uri())
+            write("report.png", page.locator(".finding").first.screenshot(type="png"))
             page.close()
         browser.close()
+
+
+def write(name: str, picture: bytes) -> None:
+    """Put a picture in its place, whole or not at all."""
+    temporary = IMAGES / f".{name}.tmp"
+    temporary.write_bytes(picture)
+    temporary.replace(IMAGES / name)
+    print(f"docs/images/{name}: {len(picture) // 1024} kB")
 
 
 if __name__ == "__main__":
