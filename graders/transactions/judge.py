@@ -174,7 +174,10 @@ def rejected(history: History) -> list[Finding]:
                     "look at the brief's table of what makes a transfer valid.",
                     {
                         "count": len(booked),
-                        "cases": [{"id": s.id, **place_of(s.record)} for s in booked[:20]],
+                        "cases": [
+                            {"id": s.id, "expected": "a reject", "seen": kind, **place_of(s.record)}
+                            for s in booked[:20]
+                        ],
                     },
                 )
             )

@@ -143,6 +143,13 @@ def test_a_moment_that_a_finding_names() -> None:
     assert 'class="moment"' in page(duplicate(), finding)
 
 
+def test_the_table_has_columns_for_what_is_known() -> None:
+    where = {"id": "t", **place("out", 0, 0)}
+    assert '<th scope="col">Expected' not in page(duplicate(), Finding("own", "x", where))
+    told = page(duplicate(), Finding("own", "x", {"cases": [where | {"expected": 3, "seen": 4}]}))
+    assert "<td>3</td><td>4</td>" in told
+
+
 def test_findings_without_any_data() -> None:
     text = page(duplicate(), Finding("odd", "something is odd"), TWICE)
     assert "something is odd" in text
