@@ -177,6 +177,21 @@ def test_scenes_are_what_shares_topics() -> None:
     assert ("spare", 0) in found[1].lanes
 
 
+def test_a_broker_that_dies_has_a_gap_and_its_namesake_has_none() -> None:
+    events = duplicate()
+    events.insert(3, {"t": 0.6, "kind": "cluster", "name": "west", "brokers": [1], "version": "4"})
+    events.append({"t": 3.0, "kind": "fault", "fault": "broker-kill", "broker": 1})
+    one = pictures(page(events))[-1]
+    assert "kill -9 of broker 1" in one
+    assert one.count('class="broker"') == 2
+    events.append({"t": 3.5, "kind": "fault", "fault": "broker-start", "broker": 1})
+    assert pictures(page(events))[-1].count('class="broker"') == 3
+    events[-2]["cluster"] = events[-1]["cluster"] = "west"
+    other = pictures(page(events))[-1]
+    assert "kill -9 of west/broker 1" in other
+    assert other.count('class="broker"') == 3
+
+
 def test_an_attempt_that_broke_at_once_has_a_page() -> None:
     assert "No program ran." in page([{"t": 0.0, "kind": "attempt", "id": "a"}])
     assert "No program ran." in page([])

@@ -56,8 +56,7 @@ def faults(frame: Frame) -> None:
 def brokers(frame: Frame) -> None:
     axis, scene = frame.axis, frame.scene
     for name in frame.story.brokers[:9]:
-        number = name.rsplit(" ", 1)[-1]
-        mine = [f for f in scene.faults if str(f.broker) == number and f.kind.startswith("broker-")]
+        mine = [f for f in scene.faults if f.broker == name and f.kind.startswith("broker-")]
         middle = frame.lane(name, "broker", 20)
         begin: float | None = axis.left
         for f in sorted(mine, key=lambda f: f.t):

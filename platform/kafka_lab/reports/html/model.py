@@ -50,7 +50,8 @@ class Fault:
     kind: str
     program: str = ""
     principal: str = ""
-    broker: int = 0
+    broker: str = ""
+    """As it is called in the picture; empty where no broker is named."""
     api: str = ""
     when: str = ""
     until: float | None = None

@@ -167,7 +167,8 @@ class _Reader:
         fault = Fault(t, str(event["fault"]))
         for name in ("program", "principal", "api", "when", "resource"):
             setattr(fault, name, str(event.get(name, "")))
-        fault.broker = int(event.get("broker", 0))
+        if "broker" in event:
+            fault.broker = _broker(event["broker"], str(event.get("cluster", "")))
         self.story.faults.append(fault)
         if fault.kind in ("hold", "pause") and "correlation" in event:
             self.held[_key(event)] = fault

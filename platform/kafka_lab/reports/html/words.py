@@ -5,16 +5,16 @@ from __future__ import annotations
 from kafka_lab.reports.html.model import Asked, Fault, Life, Run, Story, Txn
 
 _PLAIN = {
-    "broker-kill": "kill -9 of broker {broker}",
-    "broker-stop": "broker {broker} is stopped",
-    "broker-start": "broker {broker} is back",
-    "broker-pause": "broker {broker} is frozen",
-    "broker-resume": "broker {broker} goes on",
-    "log-dir-offline": "a disk of broker {broker} fails",
-    "refuse": "broker {broker} out of reach",
-    "accept": "broker {broker} within reach",
+    "broker-kill": "kill -9 of {broker}",
+    "broker-stop": "{broker} is stopped",
+    "broker-start": "{broker} is back",
+    "broker-pause": "{broker} is frozen",
+    "broker-resume": "{broker} goes on",
+    "log-dir-offline": "a disk of {broker} fails",
+    "refuse": "{broker} out of reach",
+    "accept": "{broker} within reach",
     "cut": "connections cut",
-    "link": "link to broker {broker} changes",
+    "link": "link to {broker} changes",
     "deny": "{resource}: right taken away",
     "allow": "{resource}: right given back",
 }
