@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,27 @@ def test_many_brokers_and_two_clusters(backend: str, home: Path) -> None:
     assert {e["cluster"] for e in produced} == {"target"}
     logs = {p.name for p in folder.glob("broker-*.log")}
     assert logs == {*(f"broker-{n}.log" for n in (1, 2, 3, 4)), "broker-target-1.log"}
+
+
+@pytest.mark.parametrize("sandbox", ["none", "bubblewrap"])
+def test_a_program_is_let_in_by_its_ticket(sandbox: str, home: Path) -> None:
+    exercise = Exercise.load(ExerciseSource.in_folder(EXERCISES / "tickets"))
+    missing = wiring.missing_services(exercise)
+    missing += [m.tool for m in wiring.toolchain("java").missing()]
+    if sandbox == "bubblewrap" and not shutil.which("bwrap"):
+        missing.append("bubblewrap")
+    if missing and os.environ.get("KAFKA_LAB_REQUIRE_DOCKER") == "1":
+        pytest.fail(", ".join(missing), pytrace=False)
+    if missing:
+        pytest.skip(", ".join(missing))
+    request = wiring.request_for(
+        exercise, "java", exercise.solution("java"), backend="embedded", sandbox=sandbox
+    )
+    verdict = check(request)
+    assert (verdict.error, [f for c in verdict.checks for f in c.findings]) == ("", [])
+    assert verdict.outcome is Outcome.PASSED
+    # What the KDC issued is among the attempt's logs.
+    assert "program-0@" in (folder_of(verdict) / "service-kdc.log").read_text()
 
 
 def test_a_cluster_that_cannot_be_had_is_an_error_of_the_lab(grade: Grade) -> None:
