@@ -149,6 +149,10 @@ def test_an_answer_that_is_cut_short_has_no_error() -> None:
         (b"admin\0alice\0secret", "alice"),
         (b"n,,n=bob,r=fyko+d2lbbFgONRv9qkxdawL", "bob"),
         (b"c=biws,r=fyko,p=v0X8v3", ""),
+        (b"n,,\x01auth=Bearer e30.eyJzdWIiOiJjYXJvbCJ9.c2ln\x01\x01", "carol"),
+        (b"n,,\x01auth=Bearer e30.W10.c2ln\x01\x01", ""),
+        (b"n,,\x01auth=Bearer e30.____.c2ln\x01\x01", ""),
+        (b"n,,\x01auth=Bearer e30.eyJzdWIiOjF9.c2ln\x01\x01", ""),
         (b"", ""),
     ],
 )
