@@ -24,8 +24,6 @@ OPERATIONS = (
 )
 """Kafka's operations, in its own words (documentation, "Operations and Resources on Protocols")."""
 
-RESOURCES = ("topic", "group", "transactional_id", "cluster", "delegation_token")
-
 VARIABLE = re.compile(r"^([A-Z][A-Z0-9_]*)(.*)$", re.DOTALL)
 """A name in a contract's rights: a variable, and what may follow its value (``GROUP_ID-*``)."""
 
