@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,3 +61,50 @@ def test_a_service_that_cannot_be_had_is_said_everywhere(priced: Tool) -> None:
     assert done.code == 2
     assert "the service absent needs Unobtainium" in done.err
     assert "apt-get install unobtainium" in done.err
+
+
+ASKING = """\
+import os
+import urllib.request
+
+for name, path in (("SCHEMA_REGISTRY", "config"), ("PRICES", "7"), ("SHELF", "currency")):
+    with urllib.request.urlopen(f"{os.environ[name + '_URL']}/{path}", timeout=20) as answer:
+        print(name, answer.read().decode())
+"""
+
+
+def test_run_starts_them_too(priced: Tool) -> None:
+    (priced.started("priced") / "priced.py").write_text(ASKING)
+    done = priced.run("run")
+    assert done.code == 0, done.said
+    assert 'SCHEMA_REGISTRY {"compatibilityLevel":"BACKWARD"}' in done.out
+    assert "PRICES {}" in done.out
+    assert "SHELF EUR" in done.out
+    assert priced.left_over() == []
+
+
+def test_keep_leaves_services_that_down_ends(priced: Tool) -> None:
+    folder = priced.started("priced")
+    shutil.copy(PRICED / "priced" / "solution" / "python" / "priced.py", folder)
+    done = priced.run("check", "--keep")
+    assert done.code == 0, done.said
+    assert "the service registry is kept: url http://127.0.0.1:" in done.out
+    assert any("registry" in line for line in priced.processes())
+    assert priced.call("cluster", "down").code == 0
+    assert priced.left_over() == []
+
+
+def test_interrupting_leaves_nothing(priced: Tool) -> None:
+    priced.started("priced")
+    process = priced.begin("check")
+    priced.until(lambda: "service-start" in priced.events())
+    os.killpg(process.pid, signal.SIGINT)
+    assert priced.end(process).code == 130
+    assert priced.left_over() == []
+    # Killed, it leaves them to the next command.
+    process = priced.begin("check")
+    priced.until(lambda: "service-ready" in priced.events())
+    process.kill()
+    process.communicate(timeout=60)
+    assert "cleared up" in priced.run("list").err or priced.run("doctor").code == 0
+    priced.until(lambda: priced.left_over() == [])
