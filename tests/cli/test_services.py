@@ -88,6 +88,7 @@ def test_keep_leaves_services_that_down_ends(priced: Tool) -> None:
     shutil.copy(PRICED / "priced" / "solution" / "python" / "priced.py", folder)
     done = priced.run("check", "--keep")
     assert done.code == 0, done.said
+    assert "the cluster is kept at" in done.out
     assert "the service registry is kept: url http://127.0.0.1:" in done.out
     assert any("registry" in line for line in priced.processes())
     assert priced.call("cluster", "down").code == 0

@@ -468,12 +468,13 @@ class _Attempt:
     def _say_kept(self, leases: Leases) -> None:
         assert self.cluster is not None
         path = write_way_in(self.cluster, self.folder)
-        self.results.notes.append(
+        services = self.services.ways_in() if self.services else []
+        kept = (
             f"the cluster is kept at {self.cluster.harness_bootstrap} until "
             f"kafka-lab cluster down; a client's configuration is in {path}, "
             f"for Java in {path.with_name(JAVA_FILE)}"
         )
-        self.results.notes += self.services.ways_in() if self.services else []
+        self.results.notes.append("\n".join([kept, *services]))
         leases.keep()
 
 
