@@ -13,6 +13,8 @@ from kafka_lab.oracles.text import counted, label, place_of, report, show_bytes
 
 NULL_SHARE = 0.05
 """Of the records without a key, what every partition gets at least (the brief's rule)."""
+MOST_OF_SERIAL = 0.9
+"""Of the time that records take one after another, what no machine's slowness excuses."""
 MOST_REPLAYS = 2
 """Times that a key may go back in a run in which an instance joins and one leaves."""
 
@@ -217,12 +219,14 @@ def pace(
     cases: Sequence[tuple[Item, Record]],
     sent_at: Mapping[str, int],
     work_ms: int,
+    slowness: float = 1.0,
 ) -> list[Finding]:
     """Keys side by side, each key's records one after another, judged by the broker's clock.
 
     ``sent_at``: id → the input record's timestamp, ms. ``not-parallel``: all together took more
-    than half of the time that one after another takes. ``too-fast``: a key's results were there
-    before its records, one after another, can have been handled.
+    than half of the time that one after another takes; on a machine that is ``slowness`` times as
+    slow, that much longer, but never as long as one after another. ``too-fast``: a key's results
+    were there before its records, one after another, can have been handled.
     """
     if not cases:
         return []
@@ -230,7 +234,7 @@ def pace(
     took = max(record.timestamp for _, record in cases) - began
     serial = len({item.id for item, _ in cases}) * work_ms
     found = []
-    if took * 2 > serial:
+    if took > serial * min(0.5 * slowness, MOST_OF_SERIAL):
         found.append(
             Finding(
                 "not-parallel",

@@ -131,7 +131,8 @@ def _delivered(history: History) -> list[Finding]:
     return found
 
 
-def _stopped(code: int | None, mode: str) -> list[Finding]:
+def _stopped(history: History, mode: str) -> list[Finding]:
+    code = history.stop_code
     if code is None:
         return [
             Finding(
@@ -151,7 +152,12 @@ def _stopped(code: int | None, mode: str) -> list[Finding]:
                 {"code": code},
             )
         ]
-    return []
+    return offsets_match(
+        group=history.group,
+        committed=history.committed,
+        inputs=[Seen(id_, record) for id_, record in history.inputs.items()],
+        handled={item.id for item in history.sent},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -307,13 +313,14 @@ def test_works_in_order(parallel: History) -> None:
 
 @pytest.mark.needs("works_in_order")
 @pytest.mark.hint(4)
-def test_works_in_parallel(parallel: History) -> None:
+def test_works_in_parallel(parallel: History, lab: Lab) -> None:
     """Eight keys of one partition are handled side by side, the records of each one by one."""
     expect(
         placement.pace(
             cases=_cases(parallel, "warm", "slow"),
             sent_at={id_: record.timestamp for id_, record in parallel.inputs.items()},
             work_ms=scenarios.WORK_MS,
+            slowness=lab.seconds(1.0),
         )
     )
 
@@ -367,6 +374,6 @@ def test_no_gaps_after_a_kill(runs: Runs) -> None:
 @pytest.mark.needs("copies_every_record", "works_in_order")
 @pytest.mark.hint(7)
 def test_stops_on_sigterm(hashed: History, parallel: History) -> None:
-    """On SIGTERM the program finishes what is in flight and exits with code 0."""
-    expect(_stopped(hashed.stop_code, "produce"))
-    expect(_stopped(parallel.stop_code, "work"))
+    """On SIGTERM the program finishes and commits what is in flight, and exits with code 0."""
+    expect(_stopped(hashed, "produce"))
+    expect(_stopped(parallel, "work"))

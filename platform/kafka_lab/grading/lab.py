@@ -16,6 +16,7 @@ from kafka_lab.api import Finding, Findings, Rights
 from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.denials import Denial, denials, settle
+from kafka_lab.clusters.group_members import group_members
 from kafka_lab.clusters.logreader import LogReader
 from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.faults.relay import DROP, Hold, Relay, Trigger
@@ -207,7 +208,7 @@ class Lab:
         names = ", ".join(p.name for p in dead)
         if self.job.neutral:
             return
-        members = self.admin().members(group)
+        members = group_members(self.cluster.harness_client_config(), group)
         if members:
             self.admin().evict(group, members)
             self.note(f"evicted the group member of {names} from {group}: {why}")

@@ -68,14 +68,18 @@ class Program:
 
     def produce(self, strategy) -> None:
         self.consumer.subscribe([INPUT])
+        read: list[TopicPartition] = []
         while self.running:
             message = self.poll(0.02)
             self.producer.poll(0)
             if message is None:
                 continue
+            read = [TopicPartition(INPUT, message.partition())]  # the only one there is
             partition = strategy.partition(message.key(), self.partitions())
             self.send(message, partition, self.written)
-        self.producer.flush(5)
+        if self.producer.flush(5) == 0 and not self.failure and read:
+            # All that was read is written: the next start goes on behind it.
+            self.consumer.commit(offsets=self.consumer.position(read), asynchronous=False)
         self.consumer.close()
 
     def written(self, error, message) -> None:

@@ -124,18 +124,22 @@ def test_sticks() -> None:
 
 
 def test_pace() -> None:
-    def judge(*ends: tuple[str, int]) -> list[str]:
+    def judge(*ends: tuple[str, int], slowness: float = 1.0) -> list[str]:
         cases = []
         for n, (lane, at) in enumerate(ends):
             item = Item(str(n), lane.encode(), b"", 0, lane, n)
             cases.append((item, Record("out", 0, n, item.key, b"", timestamp=at)))
         sent = {item.id: 1000 for item, _ in cases}
-        return codes(placement.pace(cases=cases, sent_at=sent, work_ms=100))
+        return codes(placement.pace(cases=cases, sent_at=sent, work_ms=100, slowness=slowness))
 
     # Four keys, two records each: 800 ms one by one, at least 200 ms for each key.
     side_by_side = [(lane, at) for at in (1100, 1210) for lane in "ABCD"]
     assert judge(*side_by_side) == []
     serial = [(lane, 1100 + 100 * n) for n, lane in enumerate("ABCDABCD")]
     assert judge(*serial) == ["not-parallel"]
+    assert judge(*serial, slowness=9.0) == ["not-parallel"]  # slow is no excuse for one by one
+    half_as_fast = [(lane, 1000 + (at - 1000) * 2) for lane, at in side_by_side] + [("A", 1550)]
+    assert judge(*half_as_fast) == ["not-parallel"]
+    assert judge(*half_as_fast, slowness=2.0) == []
     at_once = [(lane, 1100) for lane in "AABBCCDD"]
     assert judge(*at_once) == ["too-fast"]

@@ -143,6 +143,7 @@ async def run() -> int:
     consumer.subscribe([INPUT], listener=worker if working else None)
     await consumer.start()
     sent: set = set()
+    sent_any = False
     while not stopping.is_set():
         for place, records in (await consumer.getmany(timeout_ms=100, max_records=200)).items():
             for record in records:
@@ -151,14 +152,18 @@ async def run() -> int:
                 else:
                     future = await producer.send(OUTPUT, record.value, record.key)
                     sent.add(future)
+                    sent_any = True
                     future.add_done_callback(sent.discard)
         for line, task in list(worker.tasks.items()):
             if task.done():
                 task.result()
         if working:
             await worker.commit()
-    await worker.on_partitions_revoked(consumer.assignment())
-    await producer.stop()
+    if working:
+        await worker.on_partitions_revoked(consumer.assignment())
+    await producer.stop()  # what is still under way is written first
+    if sent_any and not working:
+        await consumer.commit()
     await consumer.stop()
     return 0
 

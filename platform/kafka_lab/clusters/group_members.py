@@ -1,0 +1,36 @@
+"""Who is in a group, whichever protocol its members speak.
+
+DescribeGroups knows classic groups only and shows one of the newer protocol (KIP-848) as empty;
+librdkafka's admin client asks with ConsumerGroupDescribe first. LeaveGroup removes members of
+both kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from kafka_lab.clusters.admin import AdminError
+
+_SECONDS = 10.0
+
+
+def group_members(client_config: Mapping[str, Any], group: str) -> list[str]:
+    """Member ids of a consumer group of either protocol; empty for an unknown group.
+
+    ``client_config``: librdkafka's settings for a client that may describe groups.
+
+    Raises:
+        AdminError: when the coordinator does not answer.
+    """
+    admin = AdminClient(dict(client_config))  # kept while its future waits
+    asked = admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group]
+    try:
+        return [member.member_id for member in asked.result(_SECONDS + 5).members]
+    except KafkaException as problem:
+        if problem.args[0].name() == "GROUP_ID_NOT_FOUND":
+            return []
+        raise AdminError(f"asking for the members of {group}: {problem}") from problem
