@@ -214,5 +214,7 @@ class Desk:
             for r in self.reader.visible(self.history.input)
             if r.value is not None and r.value in ids
         }
-        self.history.committed = self.committed()
+        self.history.committed = self.lab.admin().committed_offsets(
+            self.history.group, {self.history.input: self.inputs}
+        )
         return self.history

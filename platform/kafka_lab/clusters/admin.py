@@ -450,25 +450,36 @@ class Admin:
     def committed_offsets(
         self, group: str, topics: Mapping[str, int]
     ) -> dict[tuple[str, int], int]:
-        """Committed offset per (topic, partition); partitions without one are left out."""
+        """Committed offset per (topic, partition); partitions without one are left out.
+
+        A coordinator that is just moving or loading knows nothing and says so: it is asked again.
+
+        Raises:
+            AdminError: when there is no answer without an error within ten seconds.
+        """
         group_type = OffsetFetchRequest.OffsetFetchRequestGroup
         topic_type = group_type.OffsetFetchRequestTopics
         wanted = [topic_type(name=t, partition_indexes=list(range(n))) for t, n in topics.items()]
-        answer = self.call(
-            OffsetFetchRequest(
-                version=8,
-                groups=[group_type(group_id=group, topics=wanted)],
-                require_stable=False,
-            ),
-            OffsetFetchResponse,
-            self._coordinator(group, 0),
-        )
-        found = {}
-        for topic in answer.groups[0].topics:
-            for p in topic.partitions:
-                if p.committed_offset >= 0:
-                    found[(topic.name, p.partition_index)] = int(p.committed_offset)
-        return found
+        found: dict[tuple[str, int], int] = {}
+
+        def known() -> bool:
+            answer = self.call(
+                OffsetFetchRequest(
+                    version=8,
+                    groups=[group_type(group_id=group, topics=wanted)],
+                    require_stable=False,
+                ),
+                OffsetFetchResponse,
+                self._coordinator(group, 0),
+            ).groups[0]
+            places = [(t.name, p) for t in answer.topics for p in t.partitions]
+            if answer.error_code or any(p.error_code for _, p in places):
+                return False
+            found.update({(t, p.partition_index): int(p.committed_offset) for t, p in places})
+            return True
+
+        poll(known, 10, f"the committed offsets of {group} are not to be had", 0.05)
+        return {place: offset for place, offset in found.items() if offset >= 0}
 
 
 def poll(
