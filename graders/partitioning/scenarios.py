@@ -261,8 +261,8 @@ def killed(lab: Lab) -> History:
         role.stopping = False
         desk.mark("killed")
         role.program.start()
-        # In a neutral run the dead member blocks its group for the session timeout. The wait for the
-        # second lot has it too: on a slow machine the slow record may be done before the kill.
+        # In a neutral run the dead member blocks its group for the session timeout. The wait for
+        # the second lot has it too: on a slow machine the slow record may be done before the kill.
         blocked = 50 if lab.job.neutral else 0
         if desk.settle(START + SLOW_MS / 1000 + blocked):
             desk.send([mint.job(f"{tag}-{n}", 1) for n in range(6)])
