@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bank import MOST_RESTARTS, History
 from kafka_lab.api import Finding, Record
@@ -15,6 +16,7 @@ from kafka_lab.oracles import (
     exactly_once,
     header_text,
     no_hanging_transaction,
+    offsets_in_step,
     offsets_inside,
     offsets_match,
     paired,
@@ -26,6 +28,9 @@ from kafka_lab.oracles import (
     wrong_fields,
 )
 from kafka_lab.oracles.text import place_of
+
+if TYPE_CHECKING:
+    from kafka_lab.faults.requests import Request
 
 
 def _ledger(history: History, kind: str) -> tuple[list[Seen], list[Finding]]:
@@ -190,15 +195,18 @@ def aborted_inputs(history: History) -> list[Finding]:
     return [f for f in found if f.code == "aborted-read"]
 
 
+def _inputs(history: History) -> list[Seen]:
+    names = {(t.key, t.value): t.id for t in history.sent}
+    return [Seen(names.get((r.key, r.value), r.where), r) for r in history.inputs]
+
+
 def offsets(history: History) -> list[Finding]:
     """The committed offsets lie just behind what was handled."""
-    names = {(t.key, t.value): t.id for t in history.sent}
-    inputs = [Seen(names.get((r.key, r.value), r.where), r) for r in history.inputs]
     done = {s.id for s in _ledger(history, "debits")[0]}
     done |= {s.id for s in _rejects(history)}
     return offsets_match(
         group=history.group,
-        inputs=inputs,
+        inputs=_inputs(history),
         committed=history.committed,
         handled=done,
         noun="transfer",
@@ -231,9 +239,19 @@ def transaction_events(history: History) -> list[TxnEvent]:
                 committed=facts.get("committed"),
                 time=request.time,
                 principal=request.principal,
+                written=_written(request),
+                offsets=tuple((t, p, o) for t, p, o in facts.get("offsets", ())),
             )
         )
     return events
+
+
+def _written(request: Request) -> tuple[tuple[str, int, int, int], ...]:
+    """Where a Produce put its records; nothing where the answer does not tell."""
+    firsts = {(t, p): offset for t, p, offset in request.answer.get("base_offsets", ())}
+    sizes = zip(request.facts.get("partitions", ()), request.facts.get("records", ()), strict=False)
+    places = [(t, p, firsts.get((t, p), -1), count) for (t, p), count in sizes]
+    return tuple(places) if all(place[2] >= 0 for place in places) else ()
 
 
 def in_transactions(history: History) -> list[Finding]:
@@ -247,6 +265,13 @@ def in_transactions(history: History) -> list[Finding]:
     found += offsets_inside(events=events, group=history.group, outputs=outputs)
     found += rejects_apart(
         transactions=transactions, rejects=history.topics["rejects"], ledger=ledger
+    )
+    outcomes = [s for kind in ("debits", "credits") for s in _ledger(history, kind)[0]]
+    found += offsets_in_step(
+        transactions=transactions,
+        inputs=_inputs(history),
+        outputs=[*outcomes, *_rejects(history)],
+        noun="transfer",
     )
     found += steady_transactional_id(events=events, prefix=history.transactional_id)
     half = [

@@ -47,10 +47,14 @@ def ordinary(lab: Lab, works: Callable[[], None]) -> History:
         kinds = list(range(len(BROKEN)))
         rng.shuffle(kinds)
         third = len(kinds) // 3
-        for part in (kinds[:third], kinds[third : 2 * third], kinds[2 * third :]):
+        first = kinds[:third]
+        for part in (first, kinds[third : 2 * third], kinds[2 * third :]):
             mixed = [mint.invalid(k) for k in part] + [mint.valid() for _ in range(4)]
             rng.shuffle(mixed)
-            bank.send(mixed)
+            if part is first:
+                bank.send(mixed)
+            else:  # they become readable at one stroke, so that one poll brings several
+                bank.send_in_transaction(mixed, commit=True)
             bank.send_in_transaction([mint.valid() for _ in range(2)], commit=False)
             bank.send_in_transaction([mint.valid()], commit=True)
             if not bank.settle([service], PROMPT):

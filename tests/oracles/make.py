@@ -58,9 +58,15 @@ def numbered(*lines: str) -> list[Numbered]:
     return [Numbered(name[0], int(name[1:]), rec(place)) for place, name in pairs]
 
 
+def _place(word: str) -> tuple[str, int, int]:
+    record = rec(word)
+    return record.topic, record.partition, record.offset
+
+
 def requests(*lines: str) -> list[TxnEvent]:
     """``init T`` · ``produce T topic…`` · ``offsets T group`` · ``commit|abort|lost-end T`` ·
-    ``offset-commit group``; ``-`` for no transactional id."""
+    ``offset-commit group``; ``-`` for no transactional id. A place for a topic (``debits-0@5``)
+    says where the record went; places behind a group are its next offsets."""
     events = []
     for step, line in enumerate(lines):
         kind, *words = line.split()
@@ -69,9 +75,12 @@ def requests(*lines: str) -> list[TxnEvent]:
         if kind == "init":
             events.append(TxnEvent("init", name, time=at))
         elif kind == "produce":
-            events.append(TxnEvent("produce", name, tuple(words[1:]), time=at))
+            written = tuple((*_place(word), 1) for word in words[1:] if "@" in word)
+            topics = tuple(dict.fromkeys([w[0] for w in written] or words[1:]))
+            events.append(TxnEvent("produce", name, topics, time=at, written=written))
         elif kind == "offsets":
-            events.append(TxnEvent("offsets", name, group=words[1], time=at))
+            offsets = tuple(map(_place, words[2:]))
+            events.append(TxnEvent("offsets", name, group=words[1], time=at, offsets=offsets))
         elif kind == "offset-commit":
             events.append(TxnEvent("offset-commit", group=words[0], time=at, principal="User:p"))
         else:

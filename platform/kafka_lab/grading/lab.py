@@ -127,8 +127,10 @@ class Lab:
         """What these principals asked, in order, with topic ids turned into names."""
         found = [r for r in list(self.relay.history) if r.principal in principals]
         for request in found:
-            for key in ("partitions", "offsets"):
-                for part in request.facts.get(key, ()):
+            facts, answer = request.facts, request.answer
+            named = (facts.get("partitions"), facts.get("offsets"), answer.get("base_offsets"))
+            for parts in named:
+                for part in parts or ():
                     part[0] = self.topic_ids.get(part[0], part[0])
         return found
 

@@ -22,6 +22,7 @@ from kafka_lab.oracles.ordering import in_order, no_gaps, steady_polls
 from kafka_lab.oracles.pairing import paired
 from kafka_lab.oracles.payload import header_text, same_bytes
 from kafka_lab.oracles.transactions import (
+    offsets_in_step,
     offsets_inside,
     rejects_apart,
     split_transactions,
@@ -55,6 +56,7 @@ __all__ = [
     "in_order",
     "no_gaps",
     "no_hanging_transaction",
+    "offsets_in_step",
     "offsets_inside",
     "offsets_match",
     "one_producer",

@@ -19,6 +19,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "several-producers": "more producer ids than a steady transactional.id would give",
         "fenced-write": "a record of a replaced instance is visible",
         "hanging-transaction": "a transaction that nobody ended holds readers up",
+        "offsets-ahead-in-transaction": "a transaction took the offsets of output that came later",
         "offsets-outside-transaction": "offsets were committed by a plain OffsetCommit",
         "offsets-missing": "a committed transaction has output and no offsets",
         "mixed-reject": "a reject shares a transaction with other output",

@@ -102,6 +102,9 @@ class TxnEvent:
     ``transactional_id`` is ``None`` for a request without one. ``topics`` are those produced to.
     ``committed`` belongs to ``end``: true for a commit, false for an abort, ``None`` when nobody
     knows that the request took effect, and then the transaction counts as still open.
+
+    ``written`` says where a ``produce`` put its records: topic, partition, first offset, number.
+    ``offsets`` says where an ``offsets`` lets the group go on: topic, partition, next offset.
     """
 
     kind: TxnKind
@@ -111,6 +114,8 @@ class TxnEvent:
     committed: bool | None = None
     time: float = 0.0
     principal: str = ""
+    written: tuple[tuple[str, int, int, int], ...] = ()
+    offsets: tuple[tuple[str, int, int], ...] = ()
 
 
 TxnOutcome = Literal["committed", "aborted", "open"]
@@ -122,6 +127,7 @@ class Txn:
 
     ``topics`` and ``groups`` are in the order of their first request; ``groups`` are those whose
     offsets were sent into it. ``began`` and ``ended`` are the times of its first and last request.
+    ``written`` and ``offsets`` are those of its events, in order.
     """
 
     transactional_id: str
@@ -130,3 +136,5 @@ class Txn:
     outcome: TxnOutcome
     began: float
     ended: float
+    written: tuple[tuple[str, int, int, int], ...] = ()
+    offsets: tuple[tuple[str, int, int], ...] = ()

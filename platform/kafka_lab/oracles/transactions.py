@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kafka_lab.api import Finding
-from kafka_lab.oracles.history import Txn, TxnEvent, TxnOutcome
+from kafka_lab.oracles.history import Seen, Txn, TxnEvent, TxnOutcome
 from kafka_lab.oracles.text import counted, label, report
 
 
@@ -23,10 +23,21 @@ class _Open:
     ended: float
     topics: dict[str, None]
     groups: dict[str, None]
+    written: list[tuple[str, int, int, int]] = field(default_factory=list)
+    offsets: list[tuple[str, int, int]] = field(default_factory=list)
 
     def close(self, transactional_id: str, outcome: TxnOutcome) -> Txn:
         topics, groups = tuple(self.topics), tuple(self.groups)
-        return Txn(transactional_id, topics, groups, outcome, self.began, self.ended)
+        return Txn(
+            transactional_id,
+            topics,
+            groups,
+            outcome,
+            self.began,
+            self.ended,
+            tuple(self.written),
+            tuple(self.offsets),
+        )
 
 
 def split_transactions(events: Sequence[TxnEvent]) -> list[Txn]:
@@ -48,6 +59,8 @@ def split_transactions(events: Sequence[TxnEvent]) -> list[Txn]:
             txn.topics.update(dict.fromkeys(event.topics))
             if event.group is not None:
                 txn.groups[event.group] = None
+            txn.written += event.written
+            txn.offsets += event.offsets
         elif name in running and (event.kind == "init" or event.committed is not None):
             txn = running.pop(name)
             txn.ended = event.time
@@ -101,6 +114,62 @@ def offsets_inside(
             ),
         ),
     ]
+
+
+def offsets_in_step(
+    *,
+    transactions: Sequence[Txn],
+    inputs: Sequence[Seen],
+    outputs: Sequence[Seen],
+    noun: str = "record",
+) -> list[Finding]:
+    """No committed transaction lets the group pass an input whose output comes in a later one.
+
+    ``offsets-ahead-in-transaction`` otherwise: whoever dies between the two transactions has lost
+    those inputs. ``transactions`` are a program's, in the order in which they ended; ``outputs``
+    carry the id of the input that they stand for. Inputs without any output are not judged here,
+    and nothing is while it is not known where a transaction's records went.
+    """
+    place_of = {(s.record.topic, s.record.partition, s.record.offset): s.id for s in outputs}
+    pending = {s.id for s in outputs}
+    known = {s.id: s.record for s in inputs if s.id in pending}
+    committed = [txn for txn in transactions if txn.outcome == "committed"]
+    if any(txn.topics and not txn.written for txn in committed):
+        return []
+    since = min((txn.began for txn in transactions), default=0.0)
+    cases: list[tuple[Txn, str, int, str]] = []
+    for txn in committed:
+        for topic, partition, first, count in txn.written:
+            for offset in range(first, first + count):
+                pending.discard(place_of.get((topic, partition, offset), ""))
+        for topic, partition, following in txn.offsets:
+            ahead = sorted(
+                (known[name].offset, name)
+                for name in pending & known.keys()
+                if (known[name].topic, known[name].partition) == (topic, partition)
+                and known[name].offset < following
+            )
+            if ahead:
+                cases.append((txn, f"{topic}-{partition}", following, ahead[0][1]))
+
+    def tell(case: tuple[Txn, str, int, str]) -> tuple[str, dict[str, Any]]:
+        txn, place, following, name = case
+        return (
+            f"offset {following} of {place} was committed {_after(txn.ended, since)}, and the "
+            f"output of {noun} {label(name)} at {known[name].where} only later"
+        ), {"partition": place, "offset": following, "id": label(name), "ended": txn.ended}
+
+    return report(
+        code="offsets-ahead-in-transaction",
+        said=f"{counted(len(cases), 'transaction')} with offsets ahead of their output",
+        cases=cases,
+        tell=tell,
+        look=(
+            "Expected each transaction to take the offset just behind the last input that it, or "
+            "one before it, has handled: die between the two, and the rest is lost. Look at which "
+            "offsets are sent when one poll becomes several transactions."
+        ),
+    )
 
 
 def rejects_apart(

@@ -6,7 +6,7 @@ from typing import Any
 
 from kafka_lab import oracles as o
 
-from ..make import requests
+from ..make import requests, seen
 from .history import History
 
 BOOKED = ("produce T debits", "produce T credits", "offsets T g", "commit T")
@@ -14,7 +14,79 @@ REJECTED = ("produce T debits", "abort T", "produce T rejects", "offsets T g", "
 INSIDE: dict[str, Any] = {"group": "g", "outputs": ("debits", "credits", "rejects")}
 APART: dict[str, Any] = {"rejects": "rejects", "ledger": ("debits", "credits")}
 
+# Three inputs, and where their outputs are.
+IN = seen("in-0@0 a", "in-0@1 b", "in-1@0 c")
+OUT = seen("debits-0@0 a", "credits-0@0 a", "debits-0@2 b", "rejects-0@0 c")
+
+
+def in_step(*lines: str) -> Any:
+    return lambda: o.offsets_in_step(
+        transactions=o.split_transactions(requests(*lines)), inputs=IN, outputs=OUT
+    )
+
+
 TRANSACTIONS = [
+    History(
+        "each transaction with its own offsets",
+        in_step(
+            "produce T debits-0@0 credits-0@0",
+            "offsets T g in-0@1",
+            "commit T",
+            "produce T debits-0@2",
+            "offsets T g in-0@2",
+            "commit T",
+            "produce T rejects-0@0",
+            "offsets T g in-1@1",
+            "commit T",
+        ),
+    ),
+    History(
+        "all in one",
+        in_step(
+            "produce T debits-0@0 credits-0@0",
+            "produce T debits-0@2 rejects-0@0",
+            "offsets T g in-0@2 in-1@1",
+            "commit T",
+        ),
+    ),
+    History(
+        "ahead, but aborted",
+        in_step(
+            "produce T debits-0@0",
+            "offsets T g in-0@2",
+            "abort T",
+            "produce T debits-0@0 debits-0@2",
+            "offsets T g in-0@2",
+            "commit T",
+        ),
+    ),
+    History(
+        "nobody knows where the records went",
+        in_step("produce T debits", "offsets T g in-0@2", "commit T"),
+    ),
+    History(
+        "the end of the poll in its first transaction",
+        in_step(
+            "produce T debits-0@0",
+            "offsets T g in-0@2",
+            "commit T",
+            "produce T debits-0@2",
+            "offsets T g in-0@2",
+            "commit T",
+        ),
+        ("offsets-ahead-in-transaction",),
+    ),
+    History(
+        "a reject that comes after its offset",
+        in_step(
+            "produce T debits-0@0 debits-0@2",
+            "offsets T g in-0@2 in-1@1",
+            "commit T",
+            "produce T rejects-0@0",
+            "commit T",
+        ),
+        ("offsets-ahead-in-transaction",),
+    ),
     History("booked", lambda: o.offsets_inside(events=requests("init T", *BOOKED), **INSIDE)),
     History("rejected", lambda: o.offsets_inside(events=requests(*REJECTED), **INSIDE)),
     History(
