@@ -43,6 +43,16 @@ log.retention.hours=168
 log.segment.bytes=1073741824
 log.retention.check.interval.ms=300000
 """
+# In short: what config/log4j2.yaml makes of Kafka's messages, on the standard output.
+LOG4J = """\
+status = error
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = [%d{ISO8601}] %p %m (%c)%n%throwable
+rootLogger.level = info
+rootLogger.appenderRef.out.ref = out
+"""
 # bin/kafka-run-class.sh and bin/kafka-server-start.sh.
 FLAGS = [
     "-Xmx1G",
@@ -69,7 +79,7 @@ class Stock:
         )
         jars = ":".join(str(p) for p in maven.fetch(image.jars(version)))
         log = self._folder / "log4j2.properties"
-        log.write_text(image.LOG4J.replace("level = warn", "level = info"))
+        log.write_text(LOG4J)
         self._java = [str(java()), *FLAGS, f"-Dlog4j2.configurationFile={log}", "-cp", jars]
         subprocess.run(
             [*self._java, "kafka.tools.StorageTool", "format"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest import mock
 
-from stock import FLAGS, PROPERTIES
+from stock import FLAGS, LOG4J, PROPERTIES
 
 from kafka_lab.clusters.base import Credentials
 from kafka_lab.clusters.embedded import backend, image
@@ -51,14 +51,20 @@ def _properties(spec: ClusterSpec, node: Node, credentials: Credentials) -> dict
 
 
 def _command(
-    self: image.Image, config: Path, extra: Sequence[str] = (), jars: Sequence[Path] = ()
+    self: image.Image,
+    config: Path,
+    extra: Sequence[str] = (),
+    jars: Sequence[Path] = (),
+    other_java: Path | None = None,
 ) -> list[str]:
+    log = config.with_name("log4j2.properties")
+    log.write_text(LOG4J)
     found = [*maven.fetch(image.jars(self.version)), *jars]
     return [
-        str(java()),
+        str(other_java or java()),
         *FLAGS,
         *extra,
-        f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
+        f"-Dlog4j2.configurationFile={log}",
         "-cp",
         ":".join(map(str, found)),
         "kafka.Kafka",

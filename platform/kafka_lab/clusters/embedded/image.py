@@ -19,6 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from kafka_lab.clusters.embedded.java import COMMON_FLAGS, java, java_version
+from kafka_lab.clusters.logging_flags import LOGGING
 from kafka_lab.clusters.nodeconfig import kafka_uuid
 from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.runtime import maven
@@ -31,20 +32,6 @@ Say = Callable[[str, int, int], None]
 
 _FORMAT = 5
 """Counts up when this module makes the folder differently."""
-
-LOG4J = """\
-status = error
-appender.out.type = Console
-appender.out.name = out
-appender.out.layout.type = PatternLayout
-appender.out.layout.pattern = [%d{ISO8601}] %p %m (%c)%n%throwable
-rootLogger.level = warn
-rootLogger.appenderRef.out.ref = out
-# Every denial of the authorizer is logged at INFO: findings name the right that is missing.
-logger.auth.name = kafka.authorizer.logger
-logger.auth.level = info
-"""
-
 
 _NEWER_FLAGS = ("--enable-native-access=ALL-UNNAMED",)
 """Means nothing to a Java of version 17, which another one may be."""
@@ -84,7 +71,7 @@ class Image:
             *(f for f in COMMON_FLAGS if other_java is None or f not in _NEWER_FLAGS),
             *(aot if cache.exists() and other_java is None else ()),
             *extra,
-            f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
+            *LOGGING,
             "-cp",
             ":".join(map(str, (self.jar, *jars))),
             "kafka.Kafka",
@@ -116,7 +103,7 @@ def jars(version: str) -> list[maven.Artifact]:
 
 def _folder(version: str) -> Path:
     names = (a.sha256 + a.coordinates for a in jars(version))
-    material = "\n".join((str(_FORMAT), *names, java_version()[1], *COMMON_FLAGS, LOG4J))
+    material = "\n".join((str(_FORMAT), *names, java_version()[1], *COMMON_FLAGS, *LOGGING))
     key = hashlib.sha256(material.encode()).hexdigest()[:12]
     return cache_dir() / "kafka" / f"{version}-{key}"
 
@@ -153,7 +140,6 @@ def prepare(
         try:
             tell("preparing the start-up caches", 0, 3)
             merge(paths, work / "kafka.jar")
-            (work / "log4j2.properties").write_text(LOG4J)
             tell("preparing the start-up caches", 1, 3)
             _template(Image(version, work), work / "bootstrap.checkpoint")
             shutil.rmtree(folder, ignore_errors=True)
@@ -237,8 +223,7 @@ def _template(image: Image, target: Path, options: Sequence[str] = ()) -> None:
             f"log.dirs={data}\n"
         )
         done = subprocess.run(
-            [str(java()), *COMMON_FLAGS, "-cp", str(image.jar)]
-            + [f"-Dlog4j2.configurationFile={image.folder / 'log4j2.properties'}"]
+            [str(java()), *COMMON_FLAGS, *LOGGING, "-cp", str(image.jar)]
             + ["kafka.tools.StorageTool", "format", "-t", kafka_uuid(), "-c", str(properties)]
             + list(options),
             capture_output=True,

@@ -10,9 +10,6 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer, Reaper
 from testcontainers.core.network import Network
 
-from kafka_lab.clusters.embedded.image import LOG4J
-from kafka_lab.clusters.testcontainers.settings import LOG4J_PATH
-
 _reaper = threading.Lock()
 
 
@@ -37,7 +34,6 @@ class KafkaContainer(DockerContainer):
         for port in ports:
             # The type says "a port"; the SDK below takes an address with it as well.
             self.ports[f"{port}/tcp"] = ("127.0.0.1", port)  # type: ignore[assignment]
-        self.with_copy_into_container(LOG4J.encode(), LOG4J_PATH)
         for content, path in copies:
             self.with_copy_into_container(content, path)
         self._start_now = start_now

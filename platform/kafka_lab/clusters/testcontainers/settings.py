@@ -10,10 +10,10 @@ import os
 from collections.abc import Mapping
 
 from kafka_lab.clusters.embedded.java import COMMON_FLAGS
+from kafka_lab.clusters.logging_flags import LOGGING
 from kafka_lab.runtime.errors import LabError, UsageError
 
 DEFAULT_IMAGE = "apache/kafka:{version}"
-LOG4J_PATH = "/etc/kafka/docker/kafka-lab-log4j2.properties"
 DATA_PATH = "/var/lib/kafka/data"
 """A volume of the image, its own for each container: it outlives a stop, and goes with it."""
 
@@ -90,5 +90,5 @@ def environment(config: Mapping[str, str], cluster_id: str) -> dict[str, str]:
         "KAFKA_GC_LOG_OPTS": "-Xlog:disable -Xlog:all=error:stderr",
         # Left empty, each JVM starts a JMX agent.
         "KAFKA_JMX_OPTS": "-Djava.awt.headless=true",
-        "KAFKA_LOG4J_OPTS": f"-Dlog4j2.configurationFile={LOG4J_PATH}",
+        "KAFKA_LOG4J_OPTS": " ".join(LOGGING),
     }
