@@ -57,7 +57,7 @@ until = 2026-12-08T00:00:00Z
     )
     assert [e.slug for e in course.entries] == ["partitioning", "transactions"]
     first, second = course.entries
-    assert (first.languages, second.languages) == (("python",), ("java",))
+    assert (first.languages, second.languages) == (("python", "go"), ("java",))
     assert (first.weight, second.weight) == (1.0, 2.5)
     assert (first.grader, second.grader) == (None, private)
     assert course.deadline("bob", "transactions") == datetime(2026, 12, 1, 22, 59, tzinfo=UTC)

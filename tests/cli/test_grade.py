@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -51,8 +52,12 @@ def results(tool: Tool) -> dict[str, Any]:
 
 
 def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    found = psutil.Process(process.pid).children()
-    return [p for p in found if "kafka_lab.batch.worker" in p.cmdline()]
+    found = []
+    for child in psutil.Process(process.pid).children():
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            if "kafka_lab.batch.worker" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def grading(worker: psutil.Process) -> list[psutil.Process]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import psutil
@@ -45,5 +46,8 @@ def test_the_solution_passes_in_a_sandbox(language: str, kind: str) -> None:
     assert {e["program"] for e in boxes} == programs
     # Every program's process was hit itself: the pid that was killed is the learner's own.
     assert [e for e in events if e["kind"] == "program-exit" and e["code"] == -9]
-    left = psutil.Process().children(recursive=True)
-    assert not [p for p in left if "inside.py" in " ".join(p.cmdline())]
+    left = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.ZombieProcess, psutil.NoSuchProcess):  # it has ended
+            left += [process] if "inside.py" in " ".join(process.cmdline()) else []
+    assert left == []

@@ -34,7 +34,10 @@ COMMANDS = {
     "logs": ("logs", "Show where an attempt's logs are, and the end of the program's output."),
     "doctor": ("doctor", "Say what works on this machine, what does not, and how to get it."),
     "tour": ("tour", "See the whole thing work, from start to verdict."),
-    "grade": ("grade", "Grade a class: folders, archives, repositories in, a gradebook out."),
+    "grade": (
+        "grade",
+        "Grade a class: folders, zip archives and git repositories in, a gradebook out.",
+    ),
     "verify": ("verify", "Prove an exercise: starter, solutions, mutants, variants."),
     "course": ("course", "Set up a course: exercises, weights, deadlines; give points by hand."),
     "exercise": ("exercise", "Write an exercise of your own: begin a package, find what it lacks."),
