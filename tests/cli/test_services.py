@@ -109,7 +109,7 @@ def test_interrupting_leaves_nothing(priced: Tool) -> None:
     assert priced.left_over() == []
     # Killed, it leaves them to the next command.
     process = priced.begin("check")
-    priced.until(lambda: "service-ready" in priced.events())
+    priced.until(lambda: "service-ready" in priced.events(), 120)
     process.kill()
     process.communicate(timeout=60)
     assert "cleared up" in priced.run("list").err or priced.run("doctor").code == 0

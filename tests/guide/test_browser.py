@@ -140,7 +140,7 @@ def test_progress_shows_after_a_real_check(
         checking.kill()
         checking.wait()
     now.wait_for(state="detached", timeout=SECONDS)
-    assert list((home / "running").iterdir()) == []
+    assert list((home / "checking").iterdir()) == []
     (attempt,) = Store(home / "progress.sqlite3").attempts("transactions")
     part.get_by_text("in progress").wait_for(timeout=SECONDS)
     shown = part.inner_text()

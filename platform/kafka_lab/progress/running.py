@@ -20,7 +20,7 @@ from kafka_lab.grading.attempt import Listener
 from kafka_lab.programs.toolchains.base import Built
 from kafka_lab.runtime.leases import same_process, start_time
 
-FOLDER = "running"
+FOLDER = "checking"
 
 
 class Following(Listener):
@@ -48,6 +48,7 @@ class Following(Listener):
         }
 
     def __enter__(self) -> Following:
+        running(self._path.parent.parent)  # clears what a killed one left
         self._write()
         return self
 
