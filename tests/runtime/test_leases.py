@@ -108,6 +108,42 @@ def test_clear_deletes_trees_after_processes(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+# Starts one more every few milliseconds, as a grader does that learns late of its owner's end.
+BUSY = """
+import subprocess, sys, time
+from pathlib import Path
+from kafka_lab.runtime.leases import Leases
+leases = Leases(Path(sys.argv[1]))
+for count in range(200):
+    nap = [sys.executable, "-c", "import time; time.sleep(600)", str(leases.folder)]
+    nap = subprocess.Popen(nap, stdout=subprocess.DEVNULL, start_new_session=True)
+    leases.process(nap.pid)
+    if count == 3:
+        print("going", flush=True)
+    time.sleep(0.002)
+time.sleep(600)
+"""
+
+
+def test_what_is_leased_while_clearing_is_ended_too(
+    spawn: Callable[..., subprocess.Popen[str]],
+) -> None:
+    leases = Leases.open()
+    busy = spawn(BUSY, str(leases.folder))
+    assert busy.stdout is not None
+    assert busy.stdout.readline() == "going\n"
+    leases.process(busy.pid)
+    leases.clear()
+    assert not leases.folder.exists()
+    assert [p for p in psutil.process_iter() if _speaks_of(p, str(leases.folder))] == []
+
+
+def _speaks_of(process: psutil.Process, word: str) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return process.status() != psutil.STATUS_ZOMBIE and word in process.cmdline()
+    return False
+
+
 def test_a_recycled_pid_is_not_killed(spawn: Callable[..., subprocess.Popen[str]]) -> None:
     other = spawn(FAMILY)
     numbers(other)

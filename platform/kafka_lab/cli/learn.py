@@ -24,6 +24,7 @@ def list_command(as_json: bool) -> None:
     from kafka_lab import wiring
     from kafka_lab.progress import Store
 
+    context.sweep()
     best, catalog = Store().best(), context.catalog()
     if as_json:
         rows = [

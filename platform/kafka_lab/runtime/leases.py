@@ -62,11 +62,12 @@ def kill_tree(pid: int, started: float) -> None:
     if not same_process(pid, started):
         return
     try:
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        leader = psutil.Process(pid)
+        leader.suspend()  # it starts no more while its family is counted
+        family = [leader, *leader.children(recursive=True)]
     except psutil.Error:
         return
     for process in family:
-        # SIGSTOP first would be tidier against forks in between; the group kill below covers it.
         with contextlib.suppress(psutil.Error):
             process.kill()
 
@@ -138,18 +139,23 @@ class Leases:
         What cannot be ended now, because the Docker engine does not answer, stays leased for a
         later sweep.
         """
-        count = 0
         order = {"process": 0, "container": 1, "network": 2, "cgroup": 3, "tree": 4}
-        entries = sorted(self.folder.glob("*.json"), key=lambda p: order[p.name.split("-")[0]])
-        for entry in entries:
-            try:
-                raw = json.loads(entry.read_text())
-            except (OSError, ValueError):
-                entry.unlink(missing_ok=True)
-                continue
-            count += 1
-            if _end(raw) or _hopeless(entry):
-                entry.unlink(missing_ok=True)
+        seen: set[Path] = set()
+        count = 0
+        # Again until there is nothing new: a child that was not killed yet may have added some.
+        while entries := sorted(
+            set(self.folder.glob("*.json")) - seen, key=lambda p: order[p.name.split("-")[0]]
+        ):
+            seen.update(entries)
+            for entry in entries:
+                try:
+                    raw = json.loads(entry.read_text())
+                except (OSError, ValueError):
+                    entry.unlink(missing_ok=True)
+                    continue
+                count += 1
+                if _end(raw) or _hopeless(entry):
+                    entry.unlink(missing_ok=True)
         if not any(self.folder.glob("*.json")):
             shutil.rmtree(self.folder, ignore_errors=True)
         return count
