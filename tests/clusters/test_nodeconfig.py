@@ -92,6 +92,14 @@ def test_render_escapes_what_a_properties_file_would_misread() -> None:
     assert render({"a": "b\\c\nd"}) == "a=b\\\\c\\nd\n"
 
 
+def test_no_id_looks_like_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    dashed, plain = uuid.UUID(int=0xF8 << 120), uuid.UUID(int=0x10 << 120)
+    assert base64.urlsafe_b64encode(dashed.bytes).startswith(b"-")
+    drawn = iter([dashed, dashed, plain])
+    monkeypatch.setattr(uuid, "uuid4", lambda: next(drawn))
+    assert kafka_uuid() == "EAAAAAAAAAAAAAAAAAAAAA"
+
+
 def test_ids_have_kafkas_own_form() -> None:
     found = kafka_uuid()
     assert len(found) == 22

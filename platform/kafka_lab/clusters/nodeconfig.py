@@ -30,8 +30,14 @@ AUDIENCE = "kafka-lab"
 
 
 def kafka_uuid() -> str:
-    """A random id in Kafka's own form: 16 bytes, URL-safe base64 without padding."""
-    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """A random id in Kafka's own form: 16 bytes, URL-safe base64 without padding.
+
+    As ``org.apache.kafka.common.Uuid.randomUuid`` does, never one that begins with a dash: the
+    storage tool would take it for an option.
+    """
+    while (text := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text
 
 
 def meta_properties(cluster_id: str, node_id: int) -> str:
