@@ -44,7 +44,7 @@ def test_services_are_there_for_program_and_grader(priced: Tool) -> None:
     asked = [e for e in events if e["kind"] == "service-request" and e["path"] == "/3"]
     assert [e["answer"] for e in asked] == ["503", "200"]
     stopped = [e["service"] for e in events if e["kind"] == "service-stop"]
-    assert sorted(stopped) == ["prices", "registry", "shelf"]
+    assert sorted(stopped) == ["front", "prices", "registry", "shelf"]
     assert priced.left_over() == []
 
 

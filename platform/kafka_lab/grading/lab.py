@@ -24,6 +24,7 @@ from kafka_lab.faults.requests import Request
 from kafka_lab.grading.asking import Parent
 from kafka_lab.grading.confined import Confinement
 from kafka_lab.grading.job import Job, Ready
+from kafka_lab.grading.services import variables as service_variables
 from kafka_lab.grading.site import LabBroker, Site, another
 from kafka_lab.programs.contract import environment, prefixed
 from kafka_lab.programs.process import Program
@@ -32,6 +33,7 @@ from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.events import EventLog
 from kafka_lab.runtime.leases import Leases
 from kafka_lab.services.base import Service
+from kafka_lab.services.http_gateway import HttpGateway
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Service)
@@ -374,6 +376,29 @@ class Lab:
                 f"the manifest lists {known}",
             )
         return found
+
+    def gateway(self, name: str, behind: Service, address: str = "url") -> HttpGateway:
+        """A gateway of its own before an HTTP service: counts requests, and answers some itself.
+
+        Give a role its `url` in place of the service's. It ends with the attempt.
+
+        Raises:
+            LabError: when there is a service of this name, or the other has no such address.
+        """
+        [upstream] = service_variables([(behind, {"": address})]).values()
+        made = HttpGateway(
+            self.leases,
+            Path(self.job.attempt_folder),
+            upstream=upstream,
+            name=name,
+            tell=self.log.write,
+        )
+        with self._lock:
+            if name in self.services:
+                raise LabError(f"there is a service {name!r} already", "give it another name")
+            self.services = {**self.services, name: made}
+        made.start()
+        return made
 
     # -- scenarios ------------------------------------------------------------------------
 

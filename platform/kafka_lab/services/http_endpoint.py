@@ -24,13 +24,19 @@ from kafka_lab.services.unit import Unit
 @dataclass(frozen=True)
 class Behaviour:
     """One answer; ``latency`` in seconds. ``hang`` answers nothing until the endpoint stops,
-    ``reset`` cuts the connection with a TCP RST."""
+    ``reset`` cuts the connection with a TCP RST. ``headers`` come beside Content-Length."""
 
     status: int = 200
     body: bytes = b"{}"
     latency: float = 0.0
     hang: bool = False
     reset: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """What it does, as logs and events say it."""
+        return "hang" if self.hang else "reset" if self.reset else str(self.status)
 
 
 @dataclass(frozen=True)
@@ -122,19 +128,19 @@ class HttpEndpoint(Service):
     def logs(self) -> str:
         return self._log_path.read_text() if self._log_path and self._log_path.exists() else ""
 
-    def _write_down(self, request: Received, does: Behaviour) -> None:
-        done = "hang" if does.hang else "reset" if does.reset else str(does.status)
+    def _write_down(self, request: Received, does: Behaviour, **more: Any) -> None:
         self.tell(
             "service-request",
             service=self.name,
             method=request.method,
             path=request.path,
             size=len(request.body),
-            answer=done,
+            answer=does.shown,
+            **more,
         )
         if self._log_path:
             when = datetime.fromtimestamp(request.at, UTC).isoformat(timespec="milliseconds")
-            line = f"{when} {request.method} {request.path!a} {len(request.body)} {done}\n"
+            line = f"{when} {request.method} {request.path!a} {len(request.body)} {does.shown}\n"
             with contextlib.suppress(OSError), self._log_path.open("a") as log:
                 log.write(line)
 
@@ -154,7 +160,12 @@ class HttpEndpoint(Service):
             disable_nagle_algorithm = True
 
             def _answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                try:
+                    body = _body(self.headers.get("Transfer-Encoding"), self)
+                except ValueError:
+                    self.close_connection = True
+                    self.send_error(400)
+                    return
                 request = Received(
                     time.time(), self.command, self.path, dict(self.headers.items()), body
                 )
@@ -171,13 +182,31 @@ class HttpEndpoint(Service):
                     self.close_connection = True
                     return
                 self.send_response(does.status)
+                for name, value in does.headers:
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(does.body)))
                 self.end_headers()
-                self.wfile.write(does.body)
+                if self.command != "HEAD":
+                    self.wfile.write(does.body)
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - http.server's names
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _answer  # noqa: N815 - http.server's names
 
             def log_message(self, *_: object) -> None:
                 """Nothing on the terminal: ``received`` is the record."""
 
         return Handler
+
+
+def _body(coding: str | None, handler: BaseHTTPRequestHandler) -> bytes:
+    """A request's body, in chunks too (RFC 9112, 7.1). Raises ``ValueError``."""
+    if not coding:
+        return handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+    if coding.lower() != "chunked":
+        raise ValueError(coding)
+    body = b""
+    while size := int(handler.rfile.readline(1024).split(b";")[0], 16):
+        body += handler.rfile.read(size)
+        handler.rfile.readline(1024)
+    while handler.rfile.readline(65536).strip():  # trailers
+        pass
+    return body

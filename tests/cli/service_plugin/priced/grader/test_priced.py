@@ -34,7 +34,9 @@ def seen(lab: Lab, target: str) -> list[Record]:
         out_of_order = [Behaviour(503)] if number == 3 else []
         prices.script(f"/{number}", [*out_of_order, Behaviour(body=b"%d00" % number)])
     rights = Rights(reads=(source,), writes=(target,), groups=(group,))
-    role = lab.role("priced", {"IN_TOPIC": source, "OUT_TOPIC": target, "GROUP_ID": group}, rights)
+    names = {"IN_TOPIC": source, "OUT_TOPIC": target, "GROUP_ID": group}
+    gateway = lab.gateway("front", lab.service("registry"))
+    role = lab.role("priced", names | {"SCHEMA_REGISTRY_URL": gateway.url}, rights)
     role.program.start()
     feeder = Producer(lab.cluster.harness_client_config())
     for number in range(COUNT):
@@ -48,6 +50,7 @@ def seen(lab: Lab, target: str) -> list[Record]:
 
     lab.wait(done, 20)
     role.program.kill()
+    assert [e.path for e in gateway.exchanges] == [f"/subjects/{target}-value/versions"]
     assert len(prices.received) >= min(COUNT, len(reader.visible(target)))
     return reader.visible(target)
 
