@@ -63,3 +63,18 @@ def test_its_log_names_each_request(endpoint: HttpEndpoint) -> None:
     endpoint.script("/cut", [Behaviour(503)])
     requests.post(endpoint.url + "/cut?a=1", b"12345", timeout=10)
     assert endpoint.logs().split()[1:] == ["POST", "'/cut?a=1'", "5", "503"]
+
+
+def test_a_body_in_chunks_is_read_whole(endpoint: HttpEndpoint) -> None:
+    with requests.Session() as session:
+        assert session.put(endpoint.url + "/a", iter([b"one ", b"two"]), timeout=10).ok
+        assert session.put(endpoint.url + "/b", b"three", timeout=10).ok
+    assert [r.body for r in endpoint.received] == [b"one two", b"three"]
+
+
+def test_something_can_be_done_when_a_request_is_there(endpoint: HttpEndpoint) -> None:
+    seen: list[int] = []
+    endpoint.script("/x", [Behaviour(418, act=lambda: seen.append(len(endpoint.received)))])
+    assert requests.put(endpoint.url + "/x", timeout=10).status_code == 418
+    assert seen == [1]
+    assert endpoint.received[0].does.status == 418

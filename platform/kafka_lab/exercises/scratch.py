@@ -10,6 +10,7 @@ import os
 
 from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.base import Cluster
+from kafka_lab.clusters.ports import free_ports
 from kafka_lab.clusters.rights import acls, subject
 from kafka_lab.exercises.manifest import Manifest
 
@@ -40,6 +41,8 @@ def prepare_topics(cluster: Cluster, manifest: Manifest, principal: str) -> dict
             rights.append(Acl(principal, "GROUP", value, "READ"))
         elif name.endswith("TRANSACTIONAL_ID"):
             rights.append(Acl(principal, "TRANSACTIONAL_ID", value, "WRITE", prefixed=True))
+        elif name.endswith("_PORT"):
+            value = os.environ.get(name) or str(free_ports(1)[0])
         else:  # a mode or a limit: only the user knows one that makes sense
             value = os.environ.get(name, value)
         variables[name] = value

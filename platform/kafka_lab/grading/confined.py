@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kafka_lab.clusters.base import Address
 from kafka_lab.faults.relay import Door, Quota
+from kafka_lab.grading.entrance import Entrance
 from kafka_lab.grading.job import Ready
 from kafka_lab.grading.site import Site
 from kafka_lab.programs import own_user
@@ -35,6 +37,7 @@ class Confinement:
         self._leases = leases
         self._log = log
         self._ends: list[Callable[[], None]] = []
+        self._boxes: dict[str, Box] = {}
 
     def launch(self, name: str) -> Launch:
         """How the instance of this name is started."""
@@ -47,9 +50,25 @@ class Confinement:
         def start(argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> Running:
             if not opened:
                 opened.append(self._open(name, env, cwd))
+                self._boxes[name] = opened[0]
             return opened[0].spawn(argv, env, cwd)
 
         return start
+
+    def entrance(self, name: str, port: int) -> int:
+        """A loopback port of this machine that leads to a port of the instance of this name."""
+        if self._ready.sandbox == NONE or self._ready.sandbox.startswith(own_user.PREFIX):
+            return port  # it shares this machine's network
+
+        def dial() -> socket.socket:
+            box = self._boxes.get(name)
+            if box is None:
+                raise ConnectionRefusedError(f"{name} was never started")
+            return box.dial(port)
+
+        entrance = Entrance(dial)
+        self._ends.append(entrance.close)
+        return entrance.port
 
     def _open(self, name: str, env: Mapping[str, str], cwd: Path) -> Box:
         view = View(

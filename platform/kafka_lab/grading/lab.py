@@ -18,6 +18,7 @@ from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.denials import Denial, denials, settle
 from kafka_lab.clusters.group_members import group_members
 from kafka_lab.clusters.logreader import LogReader
+from kafka_lab.clusters.ports import free_ports
 from kafka_lab.clusters.spec import ClusterSpec
 from kafka_lab.faults.relay import DROP, Hold, Relay, Trigger
 from kafka_lab.faults.requests import Request
@@ -196,6 +197,17 @@ class Lab:
             )
         return Rights.from_json(self.job.rights).resolved({**self.told, **variables})
 
+    def port(self) -> int:
+        """A port on which a program may listen: a value for a variable of its contract."""
+        return free_ports(1)[0]
+
+    def entrance(self, role: Role, port: int) -> int:
+        """A loopback port of this machine that leads to a port on which a program listens.
+
+        The same number, unless the program is in a sandbox: that has a network of its own.
+        """
+        return self.confinement.entrance(role.program.name, port)
+
     def stop_programs(self) -> None:
         """SIGKILL every instance that still runs; the harness does so at the end of an attempt."""
         for role in self._roles:
@@ -222,7 +234,7 @@ class Lab:
     def kill_at(
         self,
         role: Role,
-        api: str,
+        api: str | tuple[str, ...],
         nth: int,
         when: str,
         matches: Callable[[Request], bool] = lambda r: True,

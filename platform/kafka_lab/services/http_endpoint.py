@@ -7,8 +7,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +24,9 @@ from kafka_lab.services.unit import Unit
 @dataclass(frozen=True)
 class Behaviour:
     """One answer; ``latency`` in seconds. ``hang`` answers nothing until the endpoint stops,
-    ``reset`` cuts the connection with a TCP RST. ``headers`` come beside Content-Length."""
+    ``reset`` cuts the connection with a TCP RST. ``headers`` come beside Content-Length.
+    ``act`` is called when the request is there and before any of this: to kill whoever asks, for
+    one."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -32,6 +34,7 @@ class Behaviour:
     hang: bool = False
     reset: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    act: Callable[[], None] | None = None
 
     @property
     def shown(self) -> str:
@@ -41,13 +44,17 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came; ``at`` in seconds since the epoch."""
+    """A request as it came, when its body was whole: ``at``, in seconds since the epoch.
+
+    ``does`` is what was done then.
+    """
 
     at: float
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
+    does: Behaviour = Behaviour()
 
 
 class _Server(ThreadingHTTPServer):
@@ -146,9 +153,9 @@ class HttpEndpoint(Service):
 
     def _next(self, request: Received) -> Behaviour:
         with self._lock:
-            self._received.append(request)
             script = self._scripts.get(urlsplit(request.path).path, [Behaviour()])
             does = script.pop(0) if len(script) > 1 else script[0]
+            self._received.append(replace(request, does=does))
             self._write_down(request, does)
         return does
 
@@ -170,6 +177,8 @@ class HttpEndpoint(Service):
                     time.time(), self.command, self.path, dict(self.headers.items()), body
                 )
                 does = endpoint._next(request)
+                if does.act is not None:
+                    does.act()
                 if (does.hang and stopped.wait()) or stopped.wait(does.latency):
                     self.close_connection = True
                     return

@@ -91,6 +91,8 @@ class Box:
         self._launcher: subprocess.Popen[bytes] | None = None
         self._inmate: Inmate | None = None
         self._heard: queue.Queue[tuple[dict[str, Any], int, list[int]]] = queue.Queue()
+        self._dialled: queue.Queue[tuple[str, list[int]]] = queue.Queue()
+        self._dialling = threading.Lock()
         self._group: cgroups.Group | None = None
         self._held: list[Lease] = []
         self._folder: Path | None = None
@@ -217,12 +219,15 @@ class Box:
                     self._inmate.end(int(message["code"]))
             elif message["op"] == "limit":
                 self._exceeded(str(message["what"]))
+            elif message["op"] == "dialled":
+                self._dialled.put((str(message.get("why", "")), list(fds)))
             else:
                 self._heard.put((message, sender, list(fds)))
         self._gone = True
         if self._inmate is not None:
             self._inmate.end(-signal.SIGKILL)  # all in it died with its first process
         self._heard.put(({"op": "gone"}, 0, []))
+        self._dialled.put(("the sandbox is gone", []))
 
     def _expect(self, op: str) -> tuple[dict[str, Any], int, list[int]]:
         try:
@@ -273,6 +278,24 @@ class Box:
         inmate = self._inmate = Inmate(pid, os.fdopen(output, "rb"))
         self._say(op="go")
         return inmate
+
+    def dial(self, port: int) -> socket.socket:
+        """A connection to a port of 127.0.0.1 inside. Threads may call it.
+
+        Raises:
+            ConnectionRefusedError: when nobody listens there, or the sandbox is gone.
+        """
+        with self._dialling:
+            if not self.lives:
+                raise ConnectionRefusedError("the sandbox is gone")
+            try:
+                self._say(op="dial", port=port)
+                why, fds = self._dialled.get(timeout=_STARTED)
+            except (LabError, queue.Empty) as e:
+                raise ConnectionRefusedError("the sandbox does not answer") from e
+        if not fds:
+            raise ConnectionRefusedError(why)
+        return socket.socket(fileno=fds[0])
 
     @property
     def lives(self) -> bool:

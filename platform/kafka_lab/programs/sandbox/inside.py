@@ -7,9 +7,11 @@ ends when the harness's end of the control socket closes. Messages are JSON, one
     harness → inside   config: identity, limits, ports, folders to copy     (once)
                        start: argv, env, cwd, with the descriptor for output
                        go: the program may run now; reap: its process id may be used again
+                       dial: a port on which the program may listen
     inside → harness   ports: listening sockets, as descriptors             (once)
                        self: from the program's own process, whose id the kernel tells
                        exit: how it ended; failed: it could not be run; limit: it was ended for it
+                       dialled: a connection to the port, as a descriptor; or why there is none
 
 Listening sockets are made here, in the sandbox's own network, and handed out: the harness accepts
 the program's connections itself, and no byte waits in a process in between.
@@ -35,6 +37,8 @@ from typing import Any
 
 _DUMPABLE, _SECCOMP, _NO_NEW_PRIVILEGES = 4, 22, 38
 _WATCH = 0.1
+_DIAL = 0.25
+"""Seconds for a connection within the sandbox: it is taken at once, or nobody takes it."""
 _PAGE = resource.getpagesize()
 
 
@@ -132,9 +136,25 @@ class Init:
         elif message["op"] == "reap" and self.over:
             os.waitpid(self.main, 0)
             self.main = 0
+        elif message["op"] == "dial":
+            self.dial(int(message["port"]))
         for fd in fds:
             os.close(fd)
         return True
+
+    def dial(self, port: int) -> None:
+        """Connect to a port of the program, and hand the connection out."""
+        with socket.socket() as way:
+            way.settimeout(_DIAL)
+            try:
+                way.connect(("127.0.0.1", port))
+            except OSError as e:
+                self.say("dialled", why=str(e))
+                return
+            way.settimeout(None)
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [way.fileno()]))]
+            with contextlib.suppress(OSError):
+                self.control.sendmsg([json.dumps({"op": "dialled"}).encode()], rights)
 
     # -- the program ----------------------------------------------------------------------
 
