@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from kafka_lab.grading.entrance import Entrance
+
 from .conftest import Confine
 from .test_box import until
 
