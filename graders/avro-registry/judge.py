@@ -319,7 +319,7 @@ def unreadable(history: History) -> list[Finding]:
         expected=dict.fromkeys(items),
         seen=seen,
         topic=history.topics["dead"],
-        noun="unreadable record",
+        noun="dead record",
         max_duplicates=None if history.exits else DUPLICATES,
     )
     ours = [s for s in seen if s.id in items]
