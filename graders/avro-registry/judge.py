@@ -125,7 +125,7 @@ def wire(history: History, faults: bool = False) -> list[Finding]:
             expected=dict.fromkeys(scans),
             seen=seen,
             topic=history.topics["events"],
-            noun="event",
+            noun="record",
             max_duplicates=None if faults else DUPLICATES,
         ),
         *_wrong(
@@ -254,7 +254,7 @@ def documents(history: History, faults: bool = False, groups: Sequence[str] = ()
         expected=dict.fromkeys(items),
         seen=seen,
         topic=history.topics["json"],
-        noun="event",
+        noun="record",
         max_duplicates=None if faults else DUPLICATES,
     )
     rejected = {s.id for s in _seen(history.records["dead"])} & items.keys()
