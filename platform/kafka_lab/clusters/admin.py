@@ -7,6 +7,7 @@ that preparing an exercise's topics and rights costs milliseconds.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,13 +65,19 @@ class AdminError(Exception):
 
 @dataclass(frozen=True)
 class Acl:
-    """One ALLOW rule. ``resource``: TOPIC, GROUP, CLUSTER …; ``operation`` as Kafka's."""
+    """One rule. ``resource``: TOPIC, GROUP, CLUSTER …; ``operation`` as Kafka's."""
 
     principal: str
     resource: str
     name: str
     operation: str
     prefixed: bool = False
+    deny: bool = False
+    host: str = "*"
+
+    @property
+    def _permission(self) -> int:
+        return int(ACLPermissionType.DENY if self.deny else ACLPermissionType.ALLOW)
 
     def fields(self) -> dict[str, Any]:
         return {
@@ -78,9 +85,9 @@ class Acl:
             "resource_name": self.name,
             "resource_pattern_type": 4 if self.prefixed else 3,
             "principal": f"User:{self.principal}",
-            "host": "*",
+            "host": self.host,
             "operation": int(ACLOperation[self.operation]),
-            "permission_type": int(ACLPermissionType.ALLOW),
+            "permission_type": self._permission,
         }
 
     def filter_fields(self) -> dict[str, Any]:
@@ -89,9 +96,9 @@ class Acl:
             "resource_name_filter": self.name,
             "pattern_type_filter": 4 if self.prefixed else 3,
             "principal_filter": f"User:{self.principal}",
-            "host_filter": "*",
+            "host_filter": self.host,
             "operation": int(ACLOperation[self.operation]),
-            "permission_type": int(ACLPermissionType.ALLOW),
+            "permission_type": self._permission,
         }
 
 
@@ -353,8 +360,18 @@ class Admin:
                     f"broker {broker.id} did not take up a change of rights",
                 )
 
+    def settle_rules(self) -> None:
+        """Wait until every running broker goes by all rules that were changed until now.
+
+        A rule of nobody's own is added and waited for, and removed: what was changed before it
+        stands before it in the metadata log. Raises ``AdminError``.
+        """
+        mark = Acl(f"nobody-{secrets.token_hex(8)}", "GROUP", "nothing", "DESCRIBE")
+        self.allow([mark])
+        self.disallow([mark])
+
     def rules(self, principal: str, broker_id: int | None = None) -> list[Acl]:
-        """The ALLOW rules of a principal, as one broker knows them."""
+        """The rules of a principal, as one broker knows them."""
         anything = 1
         answer = self.call(
             DescribeAclsRequest(
@@ -365,7 +382,7 @@ class Admin:
                 principal_filter=f"User:{principal}",
                 host_filter=None,
                 operation=anything,
-                permission_type=int(ACLPermissionType.ALLOW),
+                permission_type=anything,
             ),
             DescribeAclsResponse,
             broker_id,
@@ -379,6 +396,8 @@ class Admin:
                 str(resource.resource_name),
                 ACLOperation(rule.operation).name,
                 resource.pattern_type == 4,
+                rule.permission_type == int(ACLPermissionType.DENY),
+                str(rule.host),
             )
             for resource in answer.resources
             for rule in resource.acls

@@ -114,12 +114,15 @@ class Pki:
         hosts: Sequence[str] = (),
         *,
         common_name: str | None = None,
+        subject: str = "",
         expired: bool = False,
         issuer: str = "intermediate",
         usages: Sequence[str] = ("server", "client"),
     ) -> Paths:
         """Make a certificate; ``CN=<common_name>``, by default the name.
 
+        ``subject`` is a whole distinguished name instead, as RFC 4514 writes it and Kafka calls
+        whoever shows it: the last part first (``CN=carrier,OU=Logistics,O=Globex``).
         ``hosts`` are its subject alternative names: one that lacks a broker's makes a wrong-SAN
         certificate. ``issuer`` is ``intermediate``, ``other`` (an authority that nobody
         trusts), or ``self``. ``usages``: the extended key usages, ``server`` and ``client``.
@@ -133,15 +136,15 @@ class Pki:
             by = self._kept("intermediate")
         now = datetime.datetime.now(datetime.UTC)
         ends = now - _DAY if expired else now + 2 * _DAY
-        subject = _name(common_name or name)
+        owner = x509.Name.from_rfc4514_string(subject) if subject else _name(common_name or name)
         kinds = {
             "server": ExtendedKeyUsageOID.SERVER_AUTH,
             "client": ExtendedKeyUsageOID.CLIENT_AUTH,
         }
         builder = (
             x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(by.certificate.subject if by else subject)
+            .subject_name(owner)
+            .issuer_name(by.certificate.subject if by else owner)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 3 * _DAY)

@@ -50,6 +50,9 @@ API_NAMES = {
     25: "AddOffsetsToTxn",
     26: "EndTxn",
     28: "TxnOffsetCommit",
+    29: "DescribeAcls",
+    30: "CreateAcls",
+    31: "DeleteAcls",
     36: "SaslAuthenticate",
     68: "ConsumerGroupHeartbeat",
 }
