@@ -77,7 +77,7 @@ from kafka_lab.clusters.pki import Paths, Pki
 from kafka_lab.clusters.wire import Wire
 
 DENIED = frozenset({29, 30, 31, 53})
-"""Kafka's error codes of a denial: TOPIC_, GROUP_, CLUSTER_, TRANSACTIONAL_ID_AUTHORIZATION_FAILED."""
+"""Kafka's error codes of a denial: …_AUTHORIZATION_FAILED of topic, group, cluster, transaction."""
 
 FINE: dict[int, str] = {
     0: "NONE",
@@ -206,9 +206,7 @@ class Attempts:
         )
         return int(answer.responses[0].partitions[0].error_code)
 
-    def write(
-        self, topic: str, transactional_id: str | None = None, producer: Any = None
-    ) -> int:
+    def write(self, topic: str, transactional_id: str | None = None, producer: Any = None) -> int:
         """Write one record to partition 0; in a transaction if a producer's ids are given."""
         builder = DefaultRecordBatchBuilder(
             2,
@@ -236,7 +234,9 @@ class Attempts:
 
     def _create_topic(self, topic: str) -> int:
         kind = CreateTopicsRequest.CreatableTopic
-        wanted = kind(name=topic, num_partitions=1, replication_factor=1, assignments=[], configs=[])
+        wanted = kind(
+            name=topic, num_partitions=1, replication_factor=1, assignments=[], configs=[]
+        )
         answer = self.wire.call(
             CreateTopicsRequest(version=7, topics=[wanted], timeout_ms=5000, validate_only=True),
             CreateTopicsResponse,
