@@ -129,6 +129,11 @@ class Box:
             self._control = self._accept(door)
         # Nobody inside connects any more: the socket's name leads nowhere now.
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        if self._peer()[1] != os.geteuid():
+            raise LabError(
+                f"the sandbox ({self.kind.name}) runs as another user: no fault could reach in",
+                "let Docker run without userns-remap and not rootless, or use bubblewrap",
+            )
         self._confine()
         copies = [[f"{RUN}/copy-{n}", place] for n, place in enumerate(self._view.copies)]
         config = {
@@ -187,12 +192,14 @@ class Box:
             self._group = cgroups.create(self.limits)
             if self._group is not None:
                 self._held += [self._leases.group(f) for f in self._group.folders]
-                self._group.add(self._peer())
+                self._group.add(self._peer()[0])
 
-    def _peer(self) -> int:
+    def _peer(self) -> tuple[int, int]:
+        """Process id and user id of the sandbox's first process, as this machine knows them."""
         assert self._control is not None
         raw = self._control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        return int(struct.unpack("3i", raw)[0])
+        pid, user, _ = struct.unpack("3i", raw)
+        return pid, user
 
     # -- messages -------------------------------------------------------------------------
 
@@ -309,12 +316,13 @@ class Box:
             self._control.close()
         if self._launcher is not None:
             try:
-                self._launcher.wait(2)
+                self._launcher.wait(10)
             except subprocess.TimeoutExpired:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(self._launcher.pid, signal.SIGKILL)
                 self._launcher.wait(10)
-        self.kind.remove(self._name)
+        if self._name:
+            self.kind.remove(self._name)
         if self._inmate is not None:
             self._inmate.end(-signal.SIGKILL)
         if self._group is not None:
