@@ -191,6 +191,21 @@ def _shapes() -> str:
     return "\n".join(rows) + "\n"
 
 
+def _attacks() -> str:
+    """The table of attacks, from the decorators of the tests that try them."""
+    rows = ["| what is tried | what stops it | bubblewrap | container |", "|---|---|---|---|"]
+    for path in sorted((ROOT / "tests" / "attacks").glob("*.py")):
+        for found in ast.parse(path.read_text()).body:
+            for mark in getattr(found, "decorator_list", ()):
+                name = getattr(mark.func, "id", "") if isinstance(mark, ast.Call) else ""
+                if isinstance(mark, ast.Call) and name in ("attack", "stopped"):
+                    what, by = (ast.literal_eval(a) for a in mark.args)
+                    # A probe runs in each kind; what does not depend on the kind in one.
+                    there = "stopped" if name == "attack" else "any kind"
+                    rows.append(f"| {what} | {by} | {there} | {there} |")
+    return "\n".join(rows) + "\n"
+
+
 _BACKENDS = ("embedded", "testcontainers")
 
 PARTS: Mapping[str, Callable[..., str]] = {
@@ -202,6 +217,7 @@ PARTS: Mapping[str, Callable[..., str]] = {
     "lab-reference": _lab_reference,
     "layers": _layers,
     "shapes": _shapes,
+    "attacks": _attacks,
 }
 
 

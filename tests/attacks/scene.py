@@ -17,6 +17,9 @@ import venv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 SECONDS = 25.0
 """A program that has not ended by then is ended."""
@@ -140,3 +143,8 @@ def pid_exists(pid: int) -> bool:
     except PermissionError:
         return True
     return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def stopped(what: str, by: str) -> Callable[[T], T]:
+    """Marks a test that shows an attack both with its effect and stopped, in every kind alike."""
+    return lambda test: test

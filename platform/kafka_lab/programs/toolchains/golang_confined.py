@@ -26,7 +26,7 @@ from kafka_lab.runtime.paths import cache_dir
 _FETCH_SECONDS = 900
 _SECONDS = 300
 _LISTS = ("go.mod", "go.sum")
-_PACKAGES = "/tmp/packages"
+_PACKAGES = "/var/packages"
 
 
 def build(go: Go, source: Path, entry: str, say: Say, shop: Workshop) -> Built:
