@@ -15,7 +15,7 @@ import pytest
 from kafka_lab.api import Verdict
 from kafka_lab.grading.attempt import Request, check
 from kafka_lab.grading.sandbox_cluster import Standing
-from kafka_lab.programs.process import Program, unconfined
+from kafka_lab.programs.process import Program
 from kafka_lab.programs.sandbox.box import Box
 from kafka_lab.programs.sandbox.kinds import kind_of, kinds
 from kafka_lab.programs.sandbox.layout import View
@@ -25,6 +25,7 @@ from kafka_lab.runtime.events import EventLog
 from kafka_lab.runtime.leases import Leases
 
 from .scene import SECONDS, Run, Scene, Try
+from .throwaway import tried
 
 HERE = Path(__file__).parent
 PYTHON = os.path.realpath(sys.executable)
@@ -65,22 +66,30 @@ def _laid(tmp_path: Path, trial: Try) -> tuple[Path, Path]:
     source, home = tmp_path / "ada", tmp_path / "home"
     source.mkdir(exist_ok=True)
     home.mkdir(exist_ok=True)
-    (source / "main.py").write_text(trial.code)
+    (source / "main.py").write_text(trial.program)
     return source, home
 
 
-@pytest.fixture
-def undefended(tmp_path: Path, own: Leases, log: EventLog) -> Trial:
-    """The program with all our rights, as ``--sandbox none`` runs it."""
-
-    def run(trial: Try) -> Run:
-        source, home = _laid(tmp_path, trial)
-        env = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
-        argv = (trial.python or PYTHON, "-u", "main.py")
-        out = tmp_path / "undefended"
-        return _carry_out(Program("ada", argv, env, source, out, own, log, unconfined))
-
-    return run
+@pytest.fixture(scope="session")
+def undefended(
+    home: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, object]]:
+    """What the chosen probes came to without any defence: all in one throwaway container."""
+    reason = kind_of("container").why_not()
+    if reason and os.environ.get("KAFKA_LAB_REQUIRE_DOCKER") == "1":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(f"nowhere to try attacks undefended: {reason}")
+    wanted = [
+        str(item.callspec.params["name"])
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "undefended" in item.fixturenames
+    ]
+    leases = Leases.open()
+    try:
+        return tried(wanted, tmp_path_factory.mktemp("throwaway"), leases)
+    finally:
+        leases.clear()
 
 
 @pytest.fixture
@@ -97,9 +106,8 @@ def defended(kind: str, tmp_path: Path, own: Leases, log: EventLog) -> Trial:
         sockets = box.open()
         before = sorted(p.name for p in source.iterdir())
         try:
-            return _carry_out(
-                Program("ada", argv, env, source, tmp_path / kind, own, log, box.spawn)
-            )
+            program = Program("ada", argv, env, source, tmp_path / kind, own, log, box.spawn)
+            return Run.of(program, SECONDS)
         finally:
             launcher, folder = box._launcher, box._folder
             box.close()
@@ -116,19 +124,11 @@ def defended(kind: str, tmp_path: Path, own: Leases, log: EventLog) -> Trial:
     return run
 
 
-def _carry_out(program: Program) -> Run:
-    program.start()
-    program.wait(SECONDS)
-    program.kill()
-    program.tail()  # its last words have arrived then
-    return Run(program.output_path.read_text(errors="replace"), program.exits)
-
-
 @pytest.fixture
 def grade(site: Any, tmp_path: Path) -> Iterator[Grade]:
     """A real attempt by the grader in ``grader/``, worth 10 points, on the session's broker."""
 
-    def run(code: str, *checks: str, kafka: bool = True, **options: Any) -> Verdict:
+    def run(code: str, kafka: bool = True, **options: Any) -> Verdict:
         source = tmp_path / "submission"
         source.mkdir(exist_ok=True)
         (source / "main.py").write_text(code)

@@ -13,6 +13,12 @@ from kafka_lab.runtime.paths import bundled, data_dir
 
 from .scene import Run, Scene, Try, attack, pid_exists
 
+ABSENT = "FileNotFoundError"
+READ_ONLY = "Read-only file system"
+UNSEEN = "^victims: 0$"
+KILLED = "ended with -9"
+NOWHERE = "Connection refused|Network is unreachable"
+
 # -- files ----------------------------------------------------------------------------------------
 
 
@@ -21,7 +27,7 @@ def _hash_of(scene: Scene, path: object) -> Try:
     with open(str(path), "rb") as f:
         digest = hashlib.sha256(f.read()).hexdigest()
     code = f"import hashlib\nprint(hashlib.sha256(open({str(path)!r}, 'rb').read()).hexdigest())"
-    return Try(code, lambda run: digest in run.output)
+    return Try(code, lambda run: digest in run.output, ABSENT)
 
 
 @attack("read a shipped grader", "mount namespace")
@@ -37,7 +43,7 @@ def reads_a_solution(scene: Scene) -> Try:
 @attack("read another student's submission", "mount namespace")
 def reads_another_submission(scene: Scene) -> Try:
     path = scene.file("submissions/bob/main.py")
-    return Try(f"print(open({str(path)!r}).read())", scene.told)
+    return Try(f"print(open({str(path)!r}).read())", scene.told, ABSENT)
 
 
 @attack("walk from the own folder up and read whatever is there", "mount namespace")
@@ -51,8 +57,9 @@ def walks_up(scene: Scene) -> Try:
         "    for name in files:\n"
         "        try: print(open(os.path.join(folder, name)).read())\n"
         "        except (OSError, ValueError): pass\n"
+        "print('there are', sorted(os.listdir(root.parent)))\n"
     )
-    return Try(code, scene.told)
+    return Try(code, scene.told, r"^there are \['ada', 'home'\]$")
 
 
 @attack("read keys from the home of who grades", "mount namespace")
@@ -60,14 +67,14 @@ def reads_the_home(scene: Scene) -> Try:
     path = data_dir() / f"key-{scene.secret[:8]}"
     path.write_text(scene.secret)
     scene.clean.append(lambda: path.unlink(missing_ok=True))
-    return Try(f"print(open({str(path)!r}).read())", scene.told)
+    return Try(f"print(open({str(path)!r}).read())", scene.told, ABSENT)
 
 
 @attack("overwrite the verdict of the attempt", "mount namespace")
 def overwrites_the_verdict(scene: Scene) -> Try:
     path = scene.file("attempt/verdict.json")
     code = f"open({str(path)!r}, 'w').write('forged')"
-    return Try(code, lambda run: path.read_text() == "forged")
+    return Try(code, lambda run: path.read_text() == "forged", ABSENT)
 
 
 @attack("poison the cache of builds that all share", "mount namespace")
@@ -78,7 +85,7 @@ def poisons_the_cache(scene: Scene) -> Try:
         f"os.makedirs({str(path.parent)!r}, exist_ok=True)\n"
         f"open({str(path)!r}, 'w').write('poisoned')\n"
     )
-    return Try(code, lambda run: path.read_text() == "poisoned")
+    return Try(code, lambda run: path.read_text() == "poisoned", "PermissionError|Read-only")
 
 
 @attack("patch the interpreter: a sitecustomize in the shared environment", "read-only mounts")
@@ -93,7 +100,7 @@ def patches_the_interpreter(scene: Scene) -> Try:
     def effect(run: Run) -> bool:
         return bool(list(folder.rglob("sitecustomize.py")))
 
-    return Try(code, effect, python=str(folder / "bin" / "python"))
+    return Try(code, effect, READ_ONLY, python=str(folder / "bin" / "python"))
 
 
 @attack("replace a module of the interpreter that runs the sandbox", "read-only mounts")
@@ -105,18 +112,20 @@ def replaces_a_module(scene: Scene) -> Try:
         "os.rename(link, link + '.old'); open(link, 'w').write('#!/bin/sh\\n')\n"
     )
     link = folder / "bin" / "python"
-    return Try(code, lambda run: not link.is_symlink(), python=str(link))
+    return Try(code, lambda run: not link.is_symlink(), READ_ONLY, python=str(link))
 
 
 # -- processes ------------------------------------------------------------------------------------
 
 _FIND = (
     "import ctypes, os, signal\n"
-    "def victims():\n"
+    "def found():\n"
     "    for name in filter(str.isdigit, os.listdir('/proc')):\n"
     "        try:\n"
     "            if MARK in open(f'/proc/{name}/cmdline').read(): yield int(name)\n"
     "        except OSError: pass\n"
+    "victims = list(found())\n"
+    "print('victims:', len(victims))\n"
 )
 
 
@@ -127,19 +136,19 @@ def _find(scene: Scene) -> str:
 @attack("read the environment of the grader's process", "PID namespace")
 def reads_the_environment(scene: Scene) -> Try:
     scene.victim()
-    code = _find(scene) + "for v in victims(): print(open(f'/proc/{v}/environ').read())"
-    return Try(code, scene.told)
+    code = _find(scene) + "for v in victims: print(open(f'/proc/{v}/environ').read())"
+    return Try(code, scene.told, UNSEEN)
 
 
 @attack("find the grader's process and kill it", "PID namespace")
 def kills_the_grader(scene: Scene) -> Try:
     process = scene.victim()
-    code = _find(scene) + "for v in victims(): os.kill(v, signal.SIGKILL)"
+    code = _find(scene) + "for v in victims: os.kill(v, signal.SIGKILL)"
 
     def effect(run: Run) -> bool:
         return process.poll() is not None
 
-    return Try(code + "\nimport time; time.sleep(0.2)", effect)
+    return Try(code + "\nimport time; time.sleep(0.2)", effect, UNSEEN)
 
 
 @attack("kill everything that one may", "PID namespace")
@@ -147,25 +156,25 @@ def kills_by_number(scene: Scene) -> Try:
     process = scene.victim()
     # Only the number that is ours: undefended, the others are somebody's.
     code = f"import os\nos.kill({process.pid}, 9)\nimport time; time.sleep(0.2)"
-    return Try(code, lambda run: process.poll() is not None)
+    return Try(code, lambda run: process.poll() is not None, "ProcessLookupError")
 
 
 @attack("attach to the grader with ptrace", "PID namespace, seccomp")
 def attaches(scene: Scene) -> Try:
     scene.victim()
     code = _find(scene) + (
-        "for v in victims():\n"
+        "for v in victims:\n"
         "    print('attached' if ctypes.CDLL(None).ptrace(16, v, 0, 0) == 0 else 'refused')\n"
         "    os.waitpid(v, 0x40000000); ctypes.CDLL(None).ptrace(17, v, 0, 0)\n"
     )
-    return Try(code, lambda run: run.says("attached"))
+    return Try(code, lambda run: run.says("attached"), UNSEEN)
 
 
 @attack("read the grader's memory", "PID namespace")
 def reads_memory(scene: Scene) -> Try:
     scene.victim()
     code = _find(scene) + (
-        "for v in victims():\n"
+        "for v in victims:\n"
         "    with open(f'/proc/{v}/maps') as maps, open(f'/proc/{v}/mem', 'rb') as memory:\n"
         "        for line in maps:\n"
         "            if '[heap]' in line or '[stack]' in line:\n"
@@ -173,14 +182,14 @@ def reads_memory(scene: Scene) -> Try:
         "                memory.seek(a); data = memory.read(b - a)\n"
         "                at = data.find(b'SECRET='); print(data[at:at + 60])\n"
     )
-    return Try(code, scene.told)
+    return Try(code, scene.told, UNSEEN)
 
 
 @attack("ptrace its own keeper, the sandbox's first process", "it is not dumpable; seccomp")
 def attaches_to_its_parent(scene: Scene) -> Try:
-    # Undefended its parent is the harness itself: of that it only asks for the memory map.
-    code = "import os\nprint('opened', os.open(f'/proc/{os.getppid()}/mem', os.O_RDWR) > 0)\n"
-    return Try(code, lambda run: run.says("opened True"))
+    # In the throwaway container, process 1 is what tries the attacks: it stands for a harness.
+    code = "import os\nprint('opened', os.open('/proc/1/mem', os.O_RDWR) > 0)\n"
+    return Try(code, lambda run: run.says("opened True"), "PermissionError")
 
 
 @attack("leave a daemon that outlives the run", "PID namespace, swept at each exit")
@@ -205,7 +214,7 @@ def leaves_a_daemon(scene: Scene) -> Try:
             process.kill()
         return bool(left)
 
-    return Try(code, effect)
+    return Try(code, effect, "ended with 0")
 
 
 @attack("make a user namespace and be root in it", "seccomp")
@@ -217,7 +226,7 @@ def makes_a_namespace(scene: Scene) -> Try:
         "    os._exit(0)\n"
         "os.wait()\n"
     )
-    return Try(code, lambda run: run.says("made"))
+    return Try(code, lambda run: run.says("made"), "^refused$")
 
 
 # -- network --------------------------------------------------------------------------------------
@@ -234,7 +243,7 @@ def _dial(family: int, address: object) -> str:
 @attack("reach a server on this machine's loopback interface", "network namespace")
 def reaches_loopback(scene: Scene) -> Try:
     server = scene.listener(socket.AF_INET, ("127.0.0.1", 0))
-    return Try(_dial(socket.AF_INET, server.getsockname()), scene.told)
+    return Try(_dial(socket.AF_INET, server.getsockname()), scene.told, NOWHERE)
 
 
 @attack("reach another address", "network namespace")
@@ -248,14 +257,14 @@ def reaches_another_address(scene: Scene) -> Try:
     if not found:
         pytest.skip("this machine has no other address")
     server = scene.listener(socket.AF_INET, (found[0], 0))
-    return Try(_dial(socket.AF_INET, server.getsockname()), scene.told)
+    return Try(_dial(socket.AF_INET, server.getsockname()), scene.told, NOWHERE)
 
 
 @attack("reach a server by an abstract Unix socket", "network namespace")
 def reaches_an_abstract_socket(scene: Scene) -> Try:
     name = f"\0kafka-lab-{scene.secret[:8]}"
     scene.listener(socket.AF_UNIX, name)
-    return Try(_dial(socket.AF_UNIX, name), scene.told)
+    return Try(_dial(socket.AF_UNIX, name), scene.told, NOWHERE)
 
 
 @attack("use the Docker socket", "mount namespace")
@@ -267,7 +276,7 @@ def uses_the_docker_socket(scene: Scene) -> Try:
         "for real in ('/var/run/docker.sock', '/run/docker.sock'):\n"
         "    if __import__('os').path.exists(real): print('there is')\n"
     )
-    return Try(code, lambda run: scene.told(run) or run.says("there is"))
+    return Try(code, lambda run: scene.told(run) or run.says("there is"), ABSENT)
 
 
 @attack("leave a virtual machine by a socket of another family (AF_VSOCK)", "seccomp")
@@ -276,8 +285,8 @@ def opens_vsock(scene: Scene) -> Try:
         socket.socket(40, socket.SOCK_STREAM).close()
     except OSError:
         pytest.skip("this kernel has no AF_VSOCK")
-    return Try("import socket\nsocket.socket(40, socket.SOCK_STREAM); print('open')",
-               lambda run: run.says("open"))  # fmt: skip
+    code = "import socket\nsocket.socket(40, socket.SOCK_STREAM); print('open')"
+    return Try(code, lambda run: run.says("open"), "Address family not supported")
 
 
 @attack("hold the port of a service", "the sandbox's first process holds it already")
@@ -290,7 +299,7 @@ def holds_a_port(scene: Scene) -> Try:
         "s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
         f"s.bind(('127.0.0.1', {port})); s.listen(); print('held')\n"
     )
-    return Try(code, lambda run: run.says("held"), ports=(port,))
+    return Try(code, lambda run: run.says("held"), "Address already in use", ports=(port,))
 
 
 # -- resources: each is bounded by itself, a little above the limit that it is given ---------------
@@ -313,7 +322,7 @@ def forks(scene: Scene) -> Try:
         "finally:\n"
         "    for kid in kids: os.kill(kid, 9)\n"
     )
-    return Try(code, lambda run: run.says("all 120"), {"processes": 60})
+    return Try(code, lambda run: run.says("all 120"), "BlockingIOError", {"processes": 60})
 
 
 @attack("memory bomb, in one process", "memory limit")
@@ -325,7 +334,7 @@ def takes_memory(scene: Scene) -> Try:
         "    __import__('time').sleep(0.02)\n"
         "print('held', len(held))\n"
     )
-    return Try(code, lambda run: run.says("held 40"), {"memory": 128 * MB})
+    return Try(code, lambda run: run.says("held 40"), KILLED, {"memory": 128 * MB})
 
 
 @attack("memory bomb, spread over processes", "memory limit of all together")
@@ -340,13 +349,18 @@ def takes_memory_by_many(scene: Scene) -> Try:
         "    kids.append(pid)\n"
         "print('ended well', sum(os.WEXITSTATUS(os.waitpid(k, 0)[1]) == 7 for k in kids))\n"
     )
-    return Try(code, lambda run: run.says("ended well 8"), {"memory": 128 * MB})
+    return Try(
+        code,
+        lambda run: run.says("ended well 8"),
+        f"ended well [0-7]|{KILLED}",
+        {"memory": 128 * MB},
+    )
 
 
 @attack("hold memory that belongs to no process (memfd)", "seccomp")
 def holds_hidden_memory(scene: Scene) -> Try:
     code = "import os\nfd = os.memfd_create('x'); os.truncate(fd, 64 << 20); print('hidden')"
-    return Try(code, lambda run: run.says("hidden"))
+    return Try(code, lambda run: run.says("hidden"), "Function not implemented")
 
 
 @attack("fill the disk", "size of the writable folders")
@@ -359,13 +373,13 @@ def fills_the_disk(scene: Scene) -> Try:
         "    print('full')\n"
         "    for n in range(6): os.unlink(f'{folder}/{n}')\n"
     )
-    return Try(code, lambda run: run.says("full"), {"scratch": 16 * MB})
+    return Try(code, lambda run: run.says("full"), "No space left on device", {"scratch": 16 * MB})
 
 
 @attack("one huge file", "size of a file")
 def makes_a_huge_file(scene: Scene) -> Try:
     code = "f = open('huge', 'wb'); f.truncate(1 << 30); print('size', f.seek(0, 2))"
-    return Try(code, lambda run: run.says(f"size {1 << 30}"))
+    return Try(code, lambda run: run.says(f"size {1 << 30}"), "File too large")
 
 
 @attack("millions of empty files", "number of entries")
@@ -376,13 +390,13 @@ def makes_many_files(scene: Scene) -> Try:
         "for n in range(3000): open(f'many/{n}', 'w').close()\n"
         "time.sleep(0.5); print('made', len(os.listdir('many'))); shutil.rmtree('many')\n"
     )
-    return Try(code, lambda run: run.says("made 3000"), {"entries": 1000})
+    return Try(code, lambda run: run.says("made 3000"), KILLED, {"entries": 1000})
 
 
 @attack("burn the processor for ever", "processor time")
 def burns(scene: Scene) -> Try:
     code = "import time\nwhile time.process_time() < 2.5: pass\nprint('burnt')"
-    return Try(code, lambda run: run.says("burnt"), {"cpu": 1})
+    return Try(code, lambda run: run.says("burnt"), f"{KILLED}|ended with -24", {"cpu": 1})
 
 
 @attack("open thousands of files", "open files")
@@ -393,4 +407,4 @@ def opens_many_files(scene: Scene) -> Try:
         "resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))\n"
         "held = [open('/dev/null') for _ in range(2000)]; print('open', len(held))\n"
     )
-    return Try(code, lambda run: run.says("open 2000"))
+    return Try(code, lambda run: run.says("open 2000"), "Too many open files|ValueError")

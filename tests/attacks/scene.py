@@ -2,7 +2,8 @@
 
 An attack is a program and a way to see its *effect*: a secret that it read, a process that it
 killed, a limit that it passed. Tried undefended it has to have its effect, else it shows nothing;
-tried in a sandbox it must not. All are bounded by themselves, so that they do no harm undefended.
+tried in a sandbox it must not, and what it met there is part of the attack too: a program that
+does nothing because it never ran, or because of something else, is no proof of a defence.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from kafka_lab.programs.process import Program
+
 T = TypeVar("T")
 
+BEGAN = "began"
 SECONDS = 25.0
 """A program that has not ended by then is ended."""
 
@@ -32,6 +36,15 @@ class Run:
     output: str
     exits: list[int]
 
+    @classmethod
+    def of(cls, program: Program, seconds: float) -> Run:
+        """The program's one start; after so many seconds it is ended."""
+        program.start()
+        program.wait(seconds)
+        program.kill()
+        program.tail()  # its last words have arrived then
+        return cls(program.output_path.read_text(errors="replace"), program.exits)
+
     def says(self, line: str) -> bool:
         """Whether it printed this line. (A traceback shows the code, but indented.)"""
         return line in self.output.splitlines()
@@ -39,13 +52,22 @@ class Run:
 
 @dataclass
 class Try:
-    """A program, and whether its effect is there after a run."""
+    """A program, and whether its effect is there after a run.
+
+    ``met``: a regular expression for what the program says, or how it ends, where it is stopped.
+    """
 
     code: str
     effect: Callable[[Run], bool]
+    met: str
     limits: Mapping[str, int] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
     python: str = ""
+
+    @property
+    def program(self) -> str:
+        """The code, after a word that it runs."""
+        return f"print({BEGAN!r}, flush=True)\n{self.code}"
 
 
 @dataclass
@@ -55,6 +77,9 @@ class Scene:
     folder: Path
     secret: str = field(default_factory=lambda: secrets.token_hex(16))
     clean: list[Callable[[], object]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(exist_ok=True)
 
     def told(self, run: Run) -> bool:
         """The effect of all that read something: the secret is in the output."""

@@ -24,7 +24,8 @@ def test_copies_every_record(lab) -> None:
     feeder = Producer(lab.cluster.harness_client_config())
     for value in sent:
         feeder.produce(source, value)
-    feeder.flush()
+    if feeder.flush(PROMPTLY):
+        raise RuntimeError("the broker does not take the inputs")  # the lab's error, not a finding
     reader = lab.reader({target: 1})
 
     def arrived() -> bool:

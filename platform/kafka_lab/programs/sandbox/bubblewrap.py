@@ -58,10 +58,13 @@ def command(mounts: Sequence[Mount]) -> list[str]:
         argv += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
     argv += ["--proc", "/proc", "--dev", "/dev"]
     argv += ["--perms", "1777", "--size", str(_SHARED_MEMORY), "--tmpfs", "/dev/shm"]
-    for folder in parents(mounts):
-        # Named one by one: those that bubblewrap makes on the way are closed to other users.
-        argv += ["--perms", "0755", "--dir", folder]
+    made: set[str] = set()
     for mount in mounts:
+        for folder in on_the_way(mount, mounts):
+            if folder not in made:
+                # Those that bubblewrap makes on the way by itself are closed to other users.
+                argv += ["--perms", "0755", "--dir", folder]
+                made.add(folder)
         if mount.kind == "link":
             argv += ["--symlink", mount.source, mount.place]
         elif mount.kind == "tmpfs":
@@ -74,13 +77,14 @@ def command(mounts: Sequence[Mount]) -> list[str]:
     return [*argv, f"{RUN}/inside.py", f"{RUN}/control"]
 
 
-def parents(mounts: Sequence[Mount]) -> list[str]:
-    """Folders that have to be there for the mounts, and that no mount brings; parents first."""
-    places = {mount.place for mount in mounts}
-    found = {
-        str(folder)
-        for mount in mounts
-        for folder in PurePosixPath(mount.place).parents
-        if not any(str(p) in places for p in (folder, *folder.parents))
-    }
-    return sorted(found - {"/"}, key=lambda folder: folder.count("/"))
+def on_the_way(mount: Mount, mounts: Sequence[Mount]) -> list[str]:
+    """Folders that have to be made for a mount, because nothing that is mounted brings them;
+    parents first."""
+    kinds = {other.place: other.kind for other in mounts}
+    found: list[str] = []
+    for folder in map(str, PurePosixPath(mount.place).parents):
+        if folder == "/" or folder in kinds:
+            # What lies in a folder of the machine's is there already, or cannot be made.
+            return [] if kinds.get(folder, "tmpfs") != "tmpfs" else found[::-1]
+        found.append(folder)
+    return found[::-1]

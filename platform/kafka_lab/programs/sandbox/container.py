@@ -23,6 +23,8 @@ from kafka_lab.runtime.errors import LabError
 _CPUS = 2
 _SHARED_MEMORY = 64 * MB
 _SECONDS = 120
+_FOLDERS = {"proc": 0o755, "sys": 0o755, "dev": 0o755, "etc": 0o755, "run": 0o755, "tmp": 0o1777}
+"""Of the image, with their modes: what is mounted on one takes over the mode that it had."""
 
 
 def why_not() -> str:
@@ -56,7 +58,7 @@ def command(mounts: Sequence[Mount], limits: Limits, name: str) -> list[str]:
             argv += ["--tmpfs", f"{mount.place}:rw,exec,nosuid,mode=0777,size={mount.size}"]
         elif mount.kind != "link":
             argv += ["--mount", _bind(mount)]
-    argv += [_image(mounts), interpreter(), "-I", "-S", "-B"]
+    argv += [image(mounts), interpreter(), "-I", "-S", "-B"]
     return [*argv, f"{RUN}/inside.py", f"{RUN}/control"]
 
 
@@ -69,17 +71,17 @@ def _bind(mount: Mount) -> str:
     return line.getvalue()
 
 
-def _image(mounts: Sequence[Mount]) -> str:
+def image(mounts: Sequence[Mount]) -> str:
     """The empty image, made if need be: nothing but the links of the system's layout."""
     links = [(m.place.lstrip("/"), m.source) for m in mounts if m.kind == "link"]
-    tag = f"kafka-lab/sandbox:{hashlib.sha256(repr(links).encode()).hexdigest()[:12]}"
+    tag = f"kafka-lab/sandbox:{hashlib.sha256(repr((_FOLDERS, links)).encode()).hexdigest()[:12]}"
     if _docker(["image", "inspect", "--format", "{{.Id}}", tag]).returncode == 0:
         return tag
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
-        for name in ("proc", "sys", "dev", "etc", "run", "tmp"):
+        for name, mode in _FOLDERS.items():
             folder = tarfile.TarInfo(name)
-            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            folder.type, folder.mode = tarfile.DIRTYPE, mode
             tar.addfile(folder)
         for name, target in links:
             link = tarfile.TarInfo(name)
