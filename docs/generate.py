@@ -200,10 +200,16 @@ def _attacks() -> str:
                 name = getattr(mark.func, "id", "") if isinstance(mark, ast.Call) else ""
                 if isinstance(mark, ast.Call) and name in ("attack", "stopped"):
                     what, by = (ast.literal_eval(a) for a in mark.args)
-                    # A probe runs in each kind; what does not depend on the kind in one.
-                    there = "stopped" if name == "attack" else "any kind"
+                    there = "stopped" if _in_each_kind(name, found) else "any kind"
                     rows.append(f"| {what} | {by} | {there} | {there} |")
     return "\n".join(rows) + "\n"
+
+
+def _in_each_kind(mark: str, test: ast.stmt) -> bool:
+    """Probes run in each kind, as do tests that ask for it; the others in one or in none."""
+    words = {n.arg for n in ast.walk(test) if isinstance(n, ast.arg)}
+    words |= {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
+    return mark == "attack" or bool(words & {"kind", "usable_kinds"})
 
 
 _BACKENDS = ("embedded", "testcontainers")

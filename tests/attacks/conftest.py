@@ -36,14 +36,31 @@ Trial = Callable[[Try], Run]
 Grade = Callable[..., Verdict]
 
 
+def usable(kind: str) -> str:
+    """The kind's name; skips where it does not work, but for CI, which must have it."""
+    reason = kind_of(kind).why_not()
+    if reason and os.environ.get("KAFKA_LAB_REQUIRE_DOCKER") == "1":
+        pytest.fail(f"{kind}: {reason}")
+    if reason:
+        pytest.skip(f"{kind}: {reason}")
+    return kind
+
+
+def usable_kinds() -> list[str]:
+    """All that work here, for a test that tries an attack undefended once."""
+    must = os.environ.get("KAFKA_LAB_REQUIRE_DOCKER") == "1"
+    return [usable(name) for name, kind in kinds().items() if must or not kind.why_not()]
+
+
 @pytest.fixture(params=list(kinds()))
 def kind(request: pytest.FixtureRequest) -> str:
-    reason = kind_of(request.param).why_not()
-    if reason and os.environ.get("KAFKA_LAB_REQUIRE_DOCKER") == "1":
-        pytest.fail(f"{request.param}: {reason}")
-    if reason:
-        pytest.skip(f"{request.param}: {reason}")
-    return str(request.param)
+    return usable(request.param)
+
+
+@pytest.fixture
+def box() -> str:
+    """One kind, for attacks that are stopped by the same code in all of them."""
+    return usable("bubblewrap")
 
 
 @pytest.fixture
@@ -75,11 +92,7 @@ def undefended(
     home: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, object]]:
     """What the chosen probes came to without any defence: all in one throwaway container."""
-    reason = kind_of("container").why_not()
-    if reason and os.environ.get("KAFKA_LAB_REQUIRE_DOCKER") == "1":
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(f"nowhere to try attacks undefended: {reason}")
+    usable("container")  # nowhere else to try them
     wanted = [
         str(item.callspec.params["name"])
         for item in request.session.items

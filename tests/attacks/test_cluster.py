@@ -8,19 +8,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AclBindingFilter, AdminClient, ConfigResource
 
 from kafka_lab.api import Outcome, Verdict
 from kafka_lab.clusters.admin import Admin
+from kafka_lab.grading.attempt import attempts_dir
 from kafka_lab.programs.sandbox.limits import PROGRAM
 from kafka_lab.runtime import seeds
+from kafka_lab.runtime.events import read_events
 
-from .conftest import Grade
+from .conftest import Grade, usable_kinds
 from .scene import stopped
-from .test_results import COPIER, box, nothing
-
-__all__ = ["box"]
+from .test_results import COPIER, nothing
 
 SECONDS = 20
 
@@ -178,6 +178,47 @@ admin.create_topics([topic])[os.environ["OUT_TOPIC"]].result(20)
 """
 )
 
+BYTES = 400
+MANY = int(1.4 * PROGRAM.sent / BYTES)
+"""Records that together are more than is let through; smaller ones would only take longer."""
+FLOOD = (
+    COPIER
+    + """
+import time
+producer = Producer(conf | {"linger.ms": 20, "batch.size": 900000})
+end, sent = time.monotonic() + 60, 0
+while time.monotonic() < end and sent < MANY:
+    try:
+        producer.produce(os.environ["OUT_TOPIC"], bytes(BYTES))
+        sent += 1
+    except BufferError:
+        producer.poll(0.01)
+producer.flush(20)
+os._exit(0)  # what could not be sent is not waited for
+""".replace("MANY", str(MANY)).replace("BYTES", str(BYTES))
+)
+
+
+def records(cluster: Any, topic: str) -> int:
+    reader = Consumer(cluster.harness_client_config() | {"group.id": "attacked"})
+    low, high = reader.get_watermark_offsets(TopicPartition(topic, 0), timeout=SECONDS)
+    reader.close()
+    return int(high - low)
+
+
+@stopped("millions of records", "the relay lets a sandbox send so many bytes and requests in all")
+def test_flood(grade: Grade, box: str, admin: Admin, site: Any) -> None:
+    admin.create_topics({"attacked-flood": 1})
+    undefended(FLOOD, site.cluster, "attacked-flood")
+    assert records(site.cluster, "attacked-flood") >= MANY
+    verdict = grade(FLOOD, sandbox=box)
+    assert nothing(verdict)
+    arrived = records(site.cluster, seeds.name(verdict.seed, "out"))
+    assert 0 < arrived < PROGRAM.sent // BYTES
+    events = read_events(attempts_dir() / verdict.attempt / "events.jsonl")
+    assert [e["limit"] for e in events if e["kind"] == "program-limit"] == ["sent"]
+
+
 DIALLER = """
 import os, socket, time
 host, port = os.environ["KAFKA_BOOTSTRAP_SERVERS"].split(",")[0].rsplit(":", 1)
@@ -197,10 +238,10 @@ print("open", alive)
 
 
 @stopped("exhaust connections", "the relay lets a sandbox have so many at a time")
-def test_connections(grade: Grade, box: str) -> None:
+def test_connections(grade: Grade, kind: str) -> None:
     undefended = grade(DIALLER, sandbox="none", kafka=False)
     assert f"open {PROGRAM.connections + 50}" in said(undefended)
-    verdict = grade(DIALLER, sandbox=box, kafka=False)
+    verdict = grade(DIALLER, sandbox=kind, kafka=False)
     assert nothing(verdict)
     assert f"open {PROGRAM.connections}" in said(verdict).splitlines()
 
@@ -220,13 +261,14 @@ time.sleep(1)
 
 
 @stopped("crash the broker, to force an error and another try", "PID namespace")
-def test_crashes_the_broker(grade: Grade, box: str, scratch: Path, site: Any) -> None:
+def test_crashes_the_broker(grade: Grade, scratch: Path, site: Any) -> None:
     code = CRASHER.replace("SCRATCH", repr(str(scratch)))
-    verdict = grade(code, sandbox=box, kafka=False)
-    assert nothing(verdict)
-    assert verdict.outcome is Outcome.FAILED
     broker = site.cluster.brokers[0]
-    assert broker.alive()
+    for kind in usable_kinds():
+        verdict = grade(code, sandbox=kind, kafka=False)
+        assert nothing(verdict)
+        assert verdict.outcome is Outcome.FAILED
+        assert broker.alive()
     try:
         forced = grade(code, sandbox="none", kafka=False)
         assert forced.outcome is Outcome.ERROR, forced
@@ -234,9 +276,3 @@ def test_crashes_the_broker(grade: Grade, box: str, scratch: Path, site: Any) ->
     finally:
         broker.kill()
         broker.start()
-
-
-@pytest.fixture
-def admin(site: Any) -> Any:
-    with Admin(site.cluster) as found:
-        yield found

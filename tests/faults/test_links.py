@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from confluent_kafka import Producer
 
 from kafka_lab.clusters.admin import Admin
@@ -17,7 +18,7 @@ from kafka_lab.clusters.base import Address
 from kafka_lab.clusters.ports import listening_socket
 from kafka_lab.faults.relay import Door, Quota, Relay
 
-from .conftest import Scene, answer, closed, exactly, until
+from .conftest import Scene, answer, closed, end_txn, exactly, until
 
 
 def test_a_delay_counts_in_both_directions(
@@ -115,3 +116,30 @@ def test_a_sandbox_has_so_many_connections_and_no_more(scene: Scene) -> None:
     also()
     assert closed(second)
     until(lambda: quota.taken == 0)
+
+
+@pytest.mark.parametrize("what", ["sent", "requests"])
+def test_who_sends_too_much_in_all_is_cut_off(scene: Scene, what: str) -> None:
+    one = end_txn(1)
+    told: list[str] = []
+    limits = {"sent": 3 * len(one)} if what == "sent" else {"requests": 3}
+    quota = Quota(9, **limits, exceeded=told.append)
+    door = listening_socket()
+    port = door.getsockname()[1]
+    close = scene.relay.listen(door, scene.relay.ways[0][1], quota)
+    first = socket.create_connection(("127.0.0.1", port), 10)
+    second = socket.create_connection(("127.0.0.1", port), 10)
+    scene.open += [first, second]
+    first.sendall(one + one)
+    assert exactly(scene.accept(1), 2 * len(one)) == one + one
+    assert told == []
+    second.sendall(one)
+    assert exactly(scene.accept(1), len(one)) == one
+    second.sendall(one)
+    assert closed(first)
+    assert closed(second)
+    assert told == [what]
+    with socket.create_connection(("127.0.0.1", port), 10) as third:
+        assert closed(third)  # nor is it let in again
+    assert told == [what]
+    close()

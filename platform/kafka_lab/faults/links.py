@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafka_lab.clusters.base import Address, Cluster
-from kafka_lab.faults.requests import Request, parse_request, read_response, sasl_username
+from kafka_lab.faults.requests import QUIET, Request, parse_request, read_response, sasl_username
 
 if TYPE_CHECKING:
     from kafka_lab.faults.relay import Relay
@@ -95,11 +96,37 @@ _QUEUED = 256 << 10
 
 
 class Quota:
-    """How many connections one sandbox may have open at a time."""
+    """What the programs of one sandbox may ask of brokers and services.
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    ``connections``: open at a time; one more is closed at once. ``sent`` (bytes) and ``requests``
+    (without fetches and heartbeats): in all; then every connection is closed, and ``exceeded``
+    is told which of them it was. What a program sends is kept, by brokers and in the history.
+    """
+
+    def __init__(
+        self,
+        connections: int,
+        sent: int = sys.maxsize,
+        requests: int = sys.maxsize,
+        exceeded: Callable[[str], None] = lambda what: None,
+    ) -> None:
+        self.limit = connections
         self.taken = 0
+        self.left = {"sent": sent, "requests": requests}
+        self.over = False
+        self._exceeded = exceeded
+
+    def use(self, what: str, amount: int) -> bool:
+        """Whether that much was left."""
+        self.left[what] -= amount
+        if self.left[what] < 0 and not self.over:
+            self.over = True
+            self._exceeded(what)
+        return not self.over
+
+    @property
+    def full(self) -> bool:
+        return self.over or self.taken > self.limit
 
 
 class Link:
@@ -166,6 +193,10 @@ class Side(asyncio.Protocol):
         self.link.close()
 
     def data_received(self, data: bytes) -> None:
+        quota = self.link.quota
+        if self.from_program and quota and not quota.use("sent", len(data)):
+            self.link.relay.cut_off(quota)
+            return
         if self.link.door.opaque and self.held is None:
             self._forward(data)
             return
@@ -286,6 +317,10 @@ class Side(asyncio.Protocol):
             self.link.principal = sasl_username(frame, request.version) or self.link.principal
         request.principal = self.link.principal
         request.connection = self.link.number
+        quota = self.link.quota
+        if quota and request.api not in QUIET and not quota.use("requests", 1):
+            self.link.relay.cut_off(quota)
+            return DROP
         if not (request.api == "Produce" and request.facts.get("acks") == 0):
             self.link.pending.append(request)
         return self.link.relay.saw_request(request)

@@ -144,9 +144,7 @@ class Relay:
 
         def end() -> None:
             opened.close()
-            for link in list(self.links):
-                if link.quota is quota:
-                    link.close()
+            self.cut_off(quota)
 
         def close() -> None:
             with contextlib.suppress(RuntimeError):  # the relay has stopped, and it with it
@@ -154,9 +152,15 @@ class Relay:
 
         return close
 
+    def cut_off(self, quota: Quota) -> None:
+        """Close every connection of a quota. On the relay's thread."""
+        for link in list(self.links):
+            if link.quota is quota:
+                link.close()
+
     def _accept(self, door: Door, quota: Quota | None = None) -> Side:
         link = Link(self, door, quota)
-        if quota and quota.taken > quota.limit:
+        if quota and quota.full:
             link.close()
             return Side(link, from_program=True)  # its transport is closed as soon as it is there
         self.links.add(link)

@@ -94,7 +94,12 @@ class Confinement:
         )
         sockets = box.open()
         self._ends.append(box.close)
-        quota = Quota(PROGRAM.connections)
+        quota = Quota(
+            PROGRAM.connections,
+            PROGRAM.sent,
+            PROGRAM.requests,
+            lambda what: self._exceeded(name, what),
+        )
         for (relay, door), inside in zip(doors.values(), sockets, strict=True):
             self._ends.append(relay.listen(inside, door, quota))
         self._log.write("sandbox", program=name, sandbox=self._ready.sandbox, ports=list(doors))

@@ -13,14 +13,17 @@ from pathlib import Path
 import psutil
 import pytest
 
+from kafka_lab.programs.process import Program
+from kafka_lab.programs.sandbox import container
 from kafka_lab.programs.sandbox.box import Box
 from kafka_lab.programs.sandbox.kinds import choose, kind_of
-from kafka_lab.programs.sandbox.layout import View
+from kafka_lab.programs.sandbox.layout import Mount, View
 from kafka_lab.programs.sandbox.limits import MB, PROGRAM
 from kafka_lab.runtime.errors import LabError, UsageError
+from kafka_lab.runtime.events import EventLog
 from kafka_lab.runtime.leases import Leases
 
-from .conftest import Confine
+from .conftest import PYTHON, Confine, usable
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -194,6 +197,48 @@ def test_the_chooser(monkeypatch: pytest.MonkeyPatch) -> None:
     from kafka_lab.programs.sandbox import kinds
 
     for kind in kinds.kinds().values():
-        monkeypatch.setattr(type(kind), "why_not", lambda self: "it is broken: mend it")
+        monkeypatch.setattr(type(kind), "why_not", lambda self: "")
+    assert choose() == "container"
+    monkeypatch.setattr(kinds.Container, "why_not", lambda self: "it is broken: mend it")
+    assert choose() == "bubblewrap"
+    with pytest.raises(UsageError, match="it is broken"):
+        choose("container")
+    monkeypatch.setattr(kinds.Bubblewrap, "why_not", lambda self: "it is broken: mend it")
     with pytest.raises(UsageError, match="--no-sandbox"):
         choose()
+
+
+@pytest.mark.parametrize("place", ["a", "a/b/c"])
+def test_what_is_shown_below_a_folder_of_its_own_can_be_reached(
+    kind: str, tmp_path: Path, own: Leases, log: EventLog, place: str
+) -> None:
+    """Who runs inside is another user, who needs a way in to it."""
+    shown, home = tmp_path / place / "shown", tmp_path / "home"
+    shown.mkdir(parents=True)
+    (shown / "word").write_text("found it")
+    box = Box(kind_of(kind), View(reads=[shown], scratch=[str(home)]), PROGRAM, own)
+    box.open()
+    try:
+        argv = (PYTHON, "-c", f"print(open({str(shown / 'word')!r}).read())")
+        program = Program("me", argv, {}, home, tmp_path / "out", own, log, box.spawn)
+        program.start()
+        assert program.wait(30) == 0, program.tail()
+        assert "found it" in program.tail()
+    finally:
+        box.close()
+
+
+def test_docker_that_does_not_see_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    usable("container")
+    container._trial.cache_clear()
+    monkeypatch.setattr(container, "_bind", _somewhere_else)
+    assert "do not see this machine's files" in container._trial()
+    container._trial.cache_clear()
+    monkeypatch.undo()
+    assert container._trial() == ""
+
+
+def _somewhere_else(mount: Mount) -> str:
+    """As an engine in a virtual machine sees it: the folder's name is there, its content not."""
+    source = "/proc/version" if mount.place.endswith("/word") else mount.source
+    return f"type=bind,source={source},target={mount.place},readonly"

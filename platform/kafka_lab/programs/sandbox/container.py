@@ -10,13 +10,17 @@ import csv
 import hashlib
 import io
 import os
+import secrets
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 
-from kafka_lab.programs.sandbox.layout import RUN, Mount, interpreter
-from kafka_lab.programs.sandbox.limits import MB, Limits
+from kafka_lab.programs.sandbox.layout import RUN, Mount, View, interpreter, mounts
+from kafka_lab.programs.sandbox.limits import MB, PROGRAM, Limits
 from kafka_lab.runtime.engine import Engine
 from kafka_lab.runtime.errors import LabError
 
@@ -33,17 +37,54 @@ def why_not() -> str:
 
     if shutil.which("docker") is None:
         return "there is no docker command: install and start Docker"
-    return no_engine()
+    return no_engine() or _trial()
 
 
-def command(mounts: Sequence[Mount], limits: Limits, name: str) -> list[str]:
+@lru_cache(maxsize=1)
+def _trial() -> str:
+    """A container has to see this machine's files, as this user: not so with an engine in a virtual
+    machine or elsewhere, with one that is rootless, or that maps users to others."""
+    with tempfile.TemporaryDirectory(prefix="kafka-lab-trial-") as folder:
+        path = Path(folder, "word")
+        path.write_text(secrets.token_hex(16))
+        path.chmod(0o600)
+        laid = mounts(View(), PROGRAM, Path(folder))
+        laid = [m for m in laid if m.source != str(Path(folder, "control"))]
+        laid.append(Mount("ro", f"{RUN}/word", str(path)))
+        name = f"kafka-lab-trial-{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            argv = command(laid, PROGRAM, name)[1:-2]
+            done = _docker([*argv, "-c", f"print(open('{RUN}/word').read(), end='')"])
+            remove(name)
+        except LabError as e:
+            return f"Docker does not run a sandbox ({e.what}): use bubblewrap"
+        if done.returncode == 0 and done.stdout.decode() == path.read_text():
+            return ""
+    words = " ".join(done.stderr.decode(errors="replace").split())[:200]
+    return (
+        f"Docker's containers do not see this machine's files as this user does ({words}): let it "
+        "run on this machine, not rootless and without userns-remap, or use bubblewrap"
+    )
+
+
+def command(laid: Sequence[Mount], limits: Limits, name: str) -> list[str]:
     """What runs the sandbox's first process in the foreground.
 
     Raises:
         LabError: when the engine does not take the image.
     """
     argv = ["docker", "run", "--rm", "--name", name, "--label", f"kafka-lab={name}"]
-    argv += ["--network", "none", "--read-only", "--cap-drop", "ALL", "--hostname", "sandbox"]
+    argv += [
+        "--network",
+        "none",
+        "--ipc",
+        "private",
+        "--read-only",
+        "--cap-drop",
+        "ALL",
+        "--hostname",
+        "sandbox",
+    ]
     argv += ["--security-opt", "no-new-privileges", "--log-driver", "none", "--pull", "never"]
     argv += ["--pids-limit", str(limits.processes + 1), "--cpus", str(_CPUS)]
     argv += ["--memory", str(limits.memory), "--memory-swap", str(limits.memory)]
@@ -53,12 +94,12 @@ def command(mounts: Sequence[Mount], limits: Limits, name: str) -> list[str]:
             argv += ["--cap-add", capability]
     else:
         argv += ["--user", f"{os.geteuid()}:{os.getegid()}"]
-    for mount in mounts:
+    for mount in laid:
         if mount.kind == "tmpfs":
             argv += ["--tmpfs", f"{mount.place}:rw,exec,nosuid,mode=0777,size={mount.size}"]
         elif mount.kind != "link":
             argv += ["--mount", _bind(mount)]
-    argv += [image(mounts), interpreter(), "-I", "-S", "-B"]
+    argv += [image(laid), interpreter(), "-I", "-S", "-B"]
     return [*argv, f"{RUN}/inside.py", f"{RUN}/control"]
 
 
@@ -71,9 +112,9 @@ def _bind(mount: Mount) -> str:
     return line.getvalue()
 
 
-def image(mounts: Sequence[Mount]) -> str:
+def image(laid: Sequence[Mount]) -> str:
     """The empty image, made if need be: nothing but the links of the system's layout."""
-    links = [(m.place.lstrip("/"), m.source) for m in mounts if m.kind == "link"]
+    links = [(m.place.lstrip("/"), m.source) for m in laid if m.kind == "link"]
     tag = f"kafka-lab/sandbox:{hashlib.sha256(repr((_FOLDERS, links)).encode()).hexdigest()[:12]}"
     if _docker(["image", "inspect", "--format", "{{.Id}}", tag]).returncode == 0:
         return tag

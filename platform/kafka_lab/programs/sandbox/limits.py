@@ -14,7 +14,8 @@ class Limits:
     Sizes are bytes, times seconds. ``memory``: of all processes together. ``cpu``: of each
     process. ``processes``: with threads. ``scratch``: each of its writable folders;
     ``entries``: files and folders in each of these. ``file``: the size of one file.
-    ``connections``: at once, to the cluster and services. ``wall``: from the sandbox's start
+    ``connections``: at once, to the cluster and services. ``sent``: bytes, and ``requests``, to all
+    of them together, in all. ``wall``: from the sandbox's start
     to its end.
     """
 
@@ -26,6 +27,8 @@ class Limits:
     entries: int = 20_000
     file: int = 64 * MB
     connections: int = 200
+    sent: int = 128 * MB
+    requests: int = 200_000
     wall: int = 3600
 
     def to_json(self) -> dict[str, int]:
