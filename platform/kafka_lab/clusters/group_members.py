@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from kafka_lab.clusters.admin import AdminError
 
-_SECONDS = 10.0
+_SECONDS = 30.0
 
 
 def group_members(client_config: Mapping[str, Any], group: str) -> list[str]:

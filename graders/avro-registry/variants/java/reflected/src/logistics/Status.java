@@ -1,0 +1,3 @@
+package logistics;
+
+public enum Status { ARRIVED, DEPARTED, LOST, OTHER }
