@@ -7,6 +7,7 @@ both kinds.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from confluent_kafka.admin import AdminClient
 from kafka_lab.clusters.admin import AdminError
 
 _SECONDS = 30.0
+_PASSING = {"COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR"}
+"""What a broker says for a moment that was fenced, under load for instance, and is back."""
 
 
 def group_members(client_config: Mapping[str, Any], group: str) -> list[str]:
@@ -26,11 +29,16 @@ def group_members(client_config: Mapping[str, Any], group: str) -> list[str]:
     Raises:
         AdminError: when the coordinator does not answer.
     """
-    admin = AdminClient(dict(client_config))  # kept while its future waits
-    asked = admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group]
-    try:
-        return [member.member_id for member in asked.result(_SECONDS + 5).members]
-    except KafkaException as problem:
-        if problem.args[0].name() == "GROUP_ID_NOT_FOUND":
-            return []
-        raise AdminError(f"asking for the members of {group}: {problem}") from problem
+    admin = AdminClient(dict(client_config))  # kept while its futures wait
+    end = time.monotonic() + _SECONDS
+    while True:
+        asked = admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group]
+        try:
+            return [member.member_id for member in asked.result(_SECONDS + 5).members]
+        except KafkaException as problem:
+            code = problem.args[0].name()
+            if code == "GROUP_ID_NOT_FOUND":
+                return []
+            if code not in _PASSING or time.monotonic() > end:
+                raise AdminError(f"asking for the members of {group}: {problem}") from problem
+            time.sleep(0.1)  # asked again, with a deadline
