@@ -106,8 +106,9 @@ class _PassedOver:
 class Bank:
     """Everything of one scenario; used by one thread."""
 
-    def __init__(self, lab: Lab, scenario: str) -> None:
+    def __init__(self, lab: Lab, scenario: str, go: Callable[[], object] = lambda: None) -> None:
         self.lab = lab
+        self._go = go
         self.scenario = scenario
         tag = lab.name("bank", scenario)
         self.topics = {kind: f"{kind}-{tag}" for kind in PARTITIONS}
@@ -118,7 +119,7 @@ class Bank:
         self.reader: LogReader = lab.reader(sizes)
         self.mint = Mint(lab.rng("transfers", scenario))
         self.history = History(scenario, [], [], self.topics, self.group, self.transactional_id)
-        self._producer = Producer(lab.cluster.harness_client_config() | {"linger.ms": 0})
+        self.reconnect()
         self._payer: Producer | None = None
         self._roles: list[Role] = []
 
@@ -146,6 +147,7 @@ class Bank:
             if len(self.history.exits) > MOST_RESTARTS:
                 return False
             self.clear_group(role, "its process has exited")
+        self._go()
         role.program.start()
         return True
 
@@ -153,6 +155,11 @@ class Bank:
         self.lab.evict(self.group, [role.program], why)
 
     # -- transfers ------------------------------------------------------------------------
+
+    def reconnect(self) -> None:
+        """Send by a new connection: librdkafka looks once a second for a broker that is back."""
+        config = self.lab.cluster.harness_client_config()
+        self._producer = Producer(config | {"linger.ms": 0})
 
     def send(self, transfers: Sequence[Transfer]) -> None:
         """Write transfers and wait until the cluster has acknowledged them."""

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 from bank import Bank, History
 from transfers import BROKEN
 
+Go = Callable[[], object]
+"""Returns when a scenario may start its service; what it needs is made before."""
+
 if TYPE_CHECKING:
     from kafka_lab.faults.requests import Request
     from kafka_lab.grading.lab import Lab, Role
@@ -76,19 +79,19 @@ POINTS = [
 ]
 
 
-HALVES = (0, 1)
+THIRDS = (0, 1, 2)
 
 
-def crashes(lab: Lab, half: int) -> History:
+def crashes(lab: Lab, third: int, go: Go) -> History:
     """kill -9 before and after each step of a transaction, and a restart each time.
 
-    Two halves, each with a bank of its own, so that they can run side by side.
+    In three parts, each with a bank of its own, so that they can run side by side.
     """
     points = list(POINTS)
     lab.rng("crash points").shuffle(points)
-    points = points[half :: len(HALVES)]
-    bank = Bank(lab, f"crashes-{half + 1}")
-    rng = lab.rng("crashes", str(half))
+    points = points[third :: len(THIRDS)]
+    bank = Bank(lab, f"crashes-{third + 1}", go)
+    rng = lab.rng("crashes", str(third))
     service = bank.service("service")
     bank.feed(6)
     for number, (api, when) in enumerate(points):
@@ -173,9 +176,9 @@ def _still_open(bank: Bank, stuck: dict) -> bool:  # type: ignore[type-arg]
     return any(id(e) in now for e in stuck.values())
 
 
-def zombie(lab: Lab) -> History:
+def zombie(lab: Lab, go: Go) -> History:
     """SIGSTOP inside an open transaction, a second instance takes over, SIGCONT."""
-    bank = Bank(lab, "zombie")
+    bank = Bank(lab, "zombie", go)
     first, second = bank.service("first"), bank.service("second")
     bank.feed(4)
     bank.revive(first)
@@ -204,11 +207,11 @@ def zombie(lab: Lab) -> History:
     return bank.finish()
 
 
-def failed_send(lab: Lab) -> History:
+def failed_send(lab: Lab, go: Go) -> History:
     """For a moment the service may not write credits: its transaction has to be aborted."""
     from kafka_lab.clusters.admin import Acl
 
-    bank = Bank(lab, "failed-send")
+    bank = Bank(lab, "failed-send", go)
     service = bank.service("service")
     bank.feed(3)
     bank.revive(service)
@@ -238,9 +241,9 @@ def failed_send(lab: Lab) -> History:
     return bank.finish()
 
 
-def stalled_commit(lab: Lab) -> History:
+def stalled_commit(lab: Lab, go: Go) -> History:
     """The cluster commits, but its answer is late and then lost."""
-    bank = Bank(lab, "stalled")
+    bank = Bank(lab, "stalled", go)
     service = bank.service("service")
     bank.feed(3)
     bank.revive(service)
@@ -260,12 +263,12 @@ def stalled_commit(lab: Lab) -> History:
     return bank.finish()
 
 
-def broker_restart(lab: Lab, alone: Callable[[], None]) -> History:
+def broker_restart(lab: Lab, alone: Callable[[], None], go: Go) -> History:
     """The broker is killed when it is asked to commit, and comes back.
 
     ``alone`` returns when nobody else needs the broker any more.
     """
-    bank = Bank(lab, "restart")
+    bank = Bank(lab, "restart", go)
     service = bank.service("service")
     bank.feed(3)
     bank.revive(service)
@@ -275,6 +278,7 @@ def broker_restart(lab: Lab, alone: Callable[[], None]) -> History:
         held, hold = lab.hold_at(service, "EndTxn", 1, "before", _commits)
         if bank.until([service], held.hit.is_set, PROMPT, depth=3):
             lab.restart_broker(1)
+            bank.reconnect()
             hold.release(drop=True)
             bank.history.hits.append("broker killed at EndTxn")
             bank.feed(4)

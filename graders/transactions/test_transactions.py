@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 Runs = Mapping[str, Future[History]]
 
-CRASHES = [f"crashes-{half}" for half in scenarios.HALVES]
-FAULTY: dict[str, tuple[Callable[[Lab], History], set[str]]] = {
+CRASHES = [f"crashes-{third}" for third in scenarios.THIRDS]
+FAULTY: dict[str, tuple[Callable[[Lab, scenarios.Go], History], set[str]]] = {
     **{
         name: (
-            lambda lab, half=half: scenarios.crashes(lab, half),  # type: ignore[misc]
+            lambda lab, go, third=third: scenarios.crashes(lab, third, go),  # type: ignore[misc]
             {"survives_crashes", "frees_readers_after_a_crash"},
         )
-        for half, name in zip(scenarios.HALVES, CRASHES, strict=True)
+        for third, name in zip(scenarios.THIRDS, CRASHES, strict=True)
     },
     "stalled": (scenarios.stalled_commit, {"rides_out_a_stalled_commit"}),
     "zombie": (scenarios.zombie, {"zombie_leaves_no_trace"}),
@@ -52,12 +52,8 @@ def runs(lab: Lab, selected: set[str]) -> Runs:
         finally:
             works.set()
 
-    def later(scenario: Callable[[Lab], History]) -> Callable[[], History]:
-        def run() -> History:
-            works.wait()
-            return scenario(lab)
-
-        return run
+    def later(scenario: Callable[[Lab, scenarios.Go], History]) -> Callable[[], History]:
+        return lambda: scenario(lab, works.wait)
 
     def alone() -> None:
         all_started.wait()
@@ -67,7 +63,7 @@ def runs(lab: Lab, selected: set[str]) -> Runs:
 
     jobs = {"ordinary": ordinary} | {name: later(fn) for name, fn in chosen.items()}
     if "survives_a_broker_restart" in selected:
-        jobs["restart"] = later(lambda lab: scenarios.broker_restart(lab, alone))
+        jobs["restart"] = later(lambda lab, go: scenarios.broker_restart(lab, alone, go))
     started |= lab.together(jobs, at_once=len(jobs))
     all_started.set()
     return started

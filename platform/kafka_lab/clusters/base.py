@@ -177,8 +177,15 @@ class Cluster:
         raise KeyError(broker_id)
 
     def harness_client_config(self) -> dict[str, str]:
-        """librdkafka configuration of a client with the harness's rights."""
-        config = {"bootstrap.servers": self.harness_bootstrap}
+        """librdkafka configuration of a client with the harness's rights.
+
+        It is back at once after a broker was: by default librdkafka waits up to ten seconds.
+        """
+        config = {
+            "bootstrap.servers": self.harness_bootstrap,
+            "reconnect.backoff.ms": "10",
+            "reconnect.backoff.max.ms": "100",
+        }
         if self.spec.secured:
             config |= {
                 "security.protocol": "SASL_PLAINTEXT",

@@ -8,6 +8,7 @@ producer ids once, by raw requests, until each answers as it will from then on.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from kafka.protocol.admin.groups import DescribeGroupsRequest, DescribeGroupsResponse
 from kafka.protocol.admin.transactions import (
@@ -90,15 +91,14 @@ def pass_gate(cluster: Cluster, timeout: float) -> None:
     """
     end = time.monotonic() + timeout
     look = 0.0
-    steps = [_unfenced, _groups, _transactions, _producer_ids]
+    steps = [_unfenced]
+    after = [_groups, _transactions, _producer_ids]
     with Admin(cluster) as admin:
         while steps:
-            try:
-                ready = steps[0](admin)
-            except (WireError, KeyError):
-                ready = False  # not listening yet, or a coordinator not registered yet
-            if ready:
-                steps.pop(0)
+            # All of them in each round: the first look at each is what makes the cluster begin it.
+            steps = [step for step in steps if not _passed(step, admin)]
+            if not steps:
+                steps, after = after, []
                 continue
             now = time.monotonic()
             if now > look:
@@ -110,3 +110,10 @@ def pass_gate(cluster: Cluster, timeout: float) -> None:
             if now > end:
                 raise TimeoutError(f"not ready after {timeout:.0f} s ({steps[0].__name__[1:]})")
             time.sleep(0.005)  # nothing announces readiness: polled, with a deadline
+
+
+def _passed(step: Callable[[Admin], bool], admin: Admin) -> bool:
+    try:
+        return step(admin)
+    except (WireError, KeyError):
+        return False  # not listening yet, or a coordinator not registered yet

@@ -9,7 +9,7 @@ from typing import Any
 from kafka_lab.runtime.errors import LabError
 
 DEFAULT_VERSION = "4.3.1"
-PROGRAM_PRINCIPALS = 8
+PROGRAM_PRINCIPALS = 10
 """How many SASL users for learners' programs a cluster has (``program-0`` …)."""
 MOST_BROKERS = 6
 

@@ -19,7 +19,7 @@ from kafka_lab.clusters.denials import Denial, denials, settle
 from kafka_lab.clusters.group_members import group_members
 from kafka_lab.clusters.logreader import LogReader
 from kafka_lab.clusters.ports import free_ports
-from kafka_lab.clusters.spec import ClusterSpec
+from kafka_lab.clusters.spec import PROGRAM_PRINCIPALS, ClusterSpec
 from kafka_lab.faults.relay import DROP, Hold, Relay, Trigger
 from kafka_lab.faults.requests import Request
 from kafka_lab.grading.asking import Parent
@@ -155,6 +155,11 @@ class Lab:
         ``TARGET_KAFKA_CONFIG``; its rights there come from ``site.allow``.
         """
         with self._lock:
+            if self._principals == PROGRAM_PRINCIPALS:
+                raise LabError(
+                    f"a grader may have {PROGRAM_PRINCIPALS} roles, and {name} is one more",
+                    "start a role's program again instead of making another role",
+                )
             principal = f"program-{self._principals}"
             self._principals += 1
         if rights is None:

@@ -35,6 +35,11 @@ from kafka_lab.runtime.paths import scratch_root
 START_TIMEOUT = 60.0
 _TRIES = 3
 
+_AGAIN = ("--override", "broker.session.timeout.ms=600")
+"""A broker that was killed may not register before the session of its former self is over. One
+that is alone and its own controller need not wait for the two seconds that nodeconfig gives: who
+uses it lost it a moment ago anyway, and it has no peers that could take over too early."""
+
 
 class EmbeddedBackend:
     """Starts clusters as local processes."""
@@ -204,6 +209,7 @@ def _set_up(
                 node.data,
                 leases,
                 metrics=jmx,
+                again=_AGAIN if spec.brokers == 1 and not spec.separate else (),
             )
         )
         nodes[-1].meant_down = node.broker and node.id > spec.brokers - spec.later

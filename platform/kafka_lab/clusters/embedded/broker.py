@@ -35,6 +35,7 @@ class EmbeddedBroker(Broker):
         data: Sequence[str],
         leases: Leases,
         metrics: Address | None = None,
+        again: Sequence[str] = (),
     ) -> None:
         self.id = broker_id
         self.harness = harness
@@ -45,6 +46,7 @@ class EmbeddedBroker(Broker):
         self._folder = folder
         self._data = list(data)
         self._leases = leases
+        self._again = list(again)
         self._pid = 0
         self._started = 0.0
         self._lease: Lease | None = None
@@ -60,13 +62,13 @@ class EmbeddedBroker(Broker):
     def log_path(self) -> Path:
         return self._folder / "broker.log"
 
-    def launch(self) -> None:
-        """Start the process without waiting for it."""
+    def launch(self, *more: str) -> None:
+        """Start the process, with more arguments, without waiting for it."""
         # JAVA_TOOL_OPTIONS would print to the log and could change the flags the cache needs.
         env = {k: v for k, v in os.environ.items() if not k.startswith(("JAVA_", "JDK_", "_JAVA"))}
         with self.log_path.open("ab") as log:
             self._child = subprocess.Popen(
-                self._commands[self.version],
+                [*self._commands[self.version], *more],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -87,7 +89,7 @@ class EmbeddedBroker(Broker):
                 "name that version in the cluster's upgrades",
             )
         self.version = version or self.version
-        self.launch()
+        self.launch(*self._again)
         self.meant_down = False
         self.on_start()
 
@@ -149,6 +151,7 @@ class EmbeddedBroker(Broker):
             "version": self.version,
             "folder": str(self._folder),
             "data": self._data,
+            "again": self._again,
             "metrics": [self.metrics.host, self.metrics.port] if self.metrics else None,
             "meant_down": self.meant_down,
             "pid": self._pid,
@@ -167,6 +170,7 @@ class EmbeddedBroker(Broker):
             raw["data"],
             leases,
             Address(*raw["metrics"]) if raw["metrics"] else None,
+            raw["again"],
         )
         broker.meant_down = bool(raw["meant_down"])
         broker._pid = int(raw["pid"])
