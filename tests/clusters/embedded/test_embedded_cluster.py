@@ -157,3 +157,16 @@ def test_a_broker_that_cannot_start_says_why(scratch: Path) -> None:
     assert "Kafka did not start" in caught.value.what
     assert "log.retention.hours" in caught.value.what
     assert "doctor" in caught.value.fix
+
+
+def test_the_only_broker_is_trusted_for_long_but_comes_back_soon(
+    cluster: Cluster, admin: Admin, unique: Callable[[str], str]
+) -> None:
+    broker = broker_of(cluster)
+    properties = (broker.log_path.parent / "server.properties").read_text()
+    assert "broker.session.timeout.ms=30000" in properties
+    broker.kill()
+    broker.start()
+    # A shorter session for a later start: else it could register only after thirty seconds.
+    assert "broker.session.timeout.ms=1000" in psutil.Process(broker.pid).cmdline()
+    admin.create_topics({unique("after"): 1})

@@ -35,10 +35,11 @@ from kafka_lab.runtime.paths import scratch_root
 START_TIMEOUT = 60.0
 _TRIES = 3
 
-_AGAIN = ("--override", "broker.session.timeout.ms=600")
-"""A broker that was killed may not register before the session of its former self is over. One
-that is alone and its own controller need not wait for the two seconds that nodeconfig gives: who
-uses it lost it a moment ago anyway, and it has no peers that could take over too early."""
+_SESSION = "broker.session.timeout.ms"
+_ALONE, _AGAIN = "30000", "1000"
+"""A broker that is its own and only controller has no peer that could take over when it is thought
+dead, which a busy machine may do wrongly: so it is trusted for long. But after a kill it may not
+register before the session of its former self is over: so a later start has a short one."""
 
 
 class EmbeddedBackend:
@@ -185,7 +186,10 @@ def _set_up(
             shutil.copy(checkpoint, directory / "bootstrap.checkpoint")
         config = own / "server.properties"
         config.touch(mode=0o600)  # it holds passwords
-        config.write_text(render(properties(spec, node, credentials)))
+        values = properties(spec, node, credentials)
+        asked = {**spec.broker_config, **spec.node_config.get(node.id, {})}
+        alone = spec.brokers == 1 and not spec.separate and _SESSION not in asked
+        config.write_text(render({**values, _SESSION: _ALONE} if alone else values))
         flags = (*extra, *(token_flags(secrets) if secrets else ()))
         flags += kerberos_flags(secrets) if tickets else ()
         jmx = None
@@ -209,7 +213,7 @@ def _set_up(
                 node.data,
                 leases,
                 metrics=jmx,
-                again=_AGAIN if spec.brokers == 1 and not spec.separate else (),
+                again=("--override", f"{_SESSION}={_AGAIN}") if alone else (),
             )
         )
         nodes[-1].meant_down = node.broker and node.id > spec.brokers - spec.later
