@@ -168,7 +168,7 @@ class Bench:
     def revive(self) -> bool:
         """As a supervisor does: start the service again if it has ended; not for ever."""
         program = self.role.program
-        if program.running():
+        if program.running() or program.struck:
             return True
         if program.starts:
             self.history.exits.append(program.exits[-1])

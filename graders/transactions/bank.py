@@ -140,7 +140,7 @@ class Bank:
 
     def revive(self, role: Role) -> bool:
         """As a supervisor does: start the service again if it has ended; not for ever."""
-        if role.stopping or role.program.running():
+        if role.stopping or role.program.running() or role.program.struck:
             return True
         if role.program.starts:
             self.history.exits.append((role.program.name, role.program.exits[-1]))

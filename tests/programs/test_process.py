@@ -119,6 +119,20 @@ def test_it_drains_on_sigterm_and_exits_by_itself(make: Make) -> None:
     assert (program.exits, program.exit_code) == ([4], 4)
 
 
+def test_who_struck_it_is_known_until_the_next_start(make: Make) -> None:
+    program = make(STUBBORN)
+    program.start()
+    assert not program.struck
+    program.strike()
+    assert program.struck
+    assert program.wait(PATIENCE) == -signal.SIGKILL
+    assert program.struck
+    program.start()
+    assert not program.struck
+    program.kill()
+    assert not program.struck
+
+
 def test_sigterm_goes_to_it_alone_and_sigkill_to_its_group(make: Make) -> None:
     end = "signal = __import__('signal'); signal.signal(15, lambda *_: print('told'))\n"
     program = make(FAMILY.format(end=end + "print('up')\nwhile True: threading.Event().wait(9)"))

@@ -76,6 +76,9 @@ class Program:
         self.starts = 0
         self.exits: list[int] = []
         """Exit codes in order; a death by signal n is -n."""
+        self.struck = False
+        """Whether ``strike`` ended the current process: its end is the harness's, and whoever
+        revives what has ended on its own leaves it alone."""
         self.output_path = output
         self._argv = argv
         self._env = dict(env)
@@ -100,6 +103,7 @@ class Program:
         if self.running():
             raise RuntimeError(f"{self.name} is already running")
         self._process = self._launch(self._argv, self._env, self._cwd)
+        self.struck = False
         self.starts += 1
         self._lease = self._leases.process(self._process.pid)
         self._log.write("program-start", program=self.name, pid=self._process.pid)
@@ -156,6 +160,7 @@ class Program:
 
     def strike(self) -> None:
         """SIGKILL to the whole group, from the relay's thread: it waits for nothing."""
+        self.struck = True
         self._log.write("program-kill", program=self.name, pid=self.pid)
         self._signal_group(signal.SIGKILL)
 
