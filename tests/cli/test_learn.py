@@ -348,10 +348,20 @@ def test_cache_info(tool: Tool) -> None:
     assert "MB  jars" in done.out
 
 
+def test_cache_prepare_for_an_exercise(tool: Tool) -> None:
+    done = tool.call("cache", "prepare", "transactoins")
+    assert done.code == 2
+    assert "transactions" in done.err
+    done = tool.run("cache", "prepare", "avro-registry", "--backend", "embedded")
+    assert (done.code, done.out.splitlines()[-1]) == (0, "ready")
+    assert "preparing the registry" in done.out
+
+
 def test_cache_check_finds_a_wrong_jar(tool: Tool, tmp_path: Path) -> None:
     import os
 
     from kafka_lab.runtime.paths import cache_dir
+    from kafka_lab.services.registry import APP
 
     # A cache of its own, with links to the user's jars: nothing is fetched, nothing is harmed.
     jars, own = cache_dir() / "jars", tmp_path / "cache"
@@ -359,10 +369,17 @@ def test_cache_check_finds_a_wrong_jar(tool: Tool, tmp_path: Path) -> None:
     victim = next((own / "jars").rglob("kafka-clients-*.jar"))
     victim.unlink()
     victim.write_bytes(b"half a jar")
+    registry = APP.local_path  # what services are made of is looked at too
+    other = own / registry.relative_to(cache_dir())
+    other.unlink(missing_ok=True)
+    other.parent.mkdir(parents=True, exist_ok=True)
+    other.write_bytes(b"half an archive")
     done = tool.run("cache", "check", KAFKA_LAB_CACHE=str(own))
     assert done.code == 0
     assert "deleted org.apache.kafka:kafka-clients" in done.out
+    assert "deleted io.apicurio:apicurio-registry-app" in done.out
     assert not victim.exists()
+    assert not other.exists()
     again = tool.run("cache", "check", KAFKA_LAB_CACHE=str(own))
     assert "all cached jars are right" in again.out
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from kafka_lab.cli import context
 from kafka_lab.runtime.paths import cache_dir
+
+if TYPE_CHECKING:
+    from kafka_lab.exercises.exercise import Exercise
 
 
 @click.group("cache")
@@ -29,26 +34,42 @@ def info() -> None:
 
 
 @cache_command.command("prepare")
+@click.argument("exercises", metavar="[EXERCISE]...", nargs=-1)
 @click.option("--version", "kafka_version", help="Kafka version; the default one if not given.")
 @click.option("--backend", help="Cluster backend: embedded or testcontainers.")
-def prepare(kafka_version: str | None, backend: str | None) -> None:
-    """Fetch everything that a check needs, ahead of time."""
+def prepare(exercises: tuple[str, ...], kafka_version: str | None, backend: str | None) -> None:
+    """Fetch what a check needs, ahead of time: Kafka, and the services of the exercises named."""
+    from kafka_lab import wiring
     from kafka_lab.clusters.registry import choose
     from kafka_lab.clusters.spec import DEFAULT_VERSION
+    from kafka_lab.grading.services import refuse_missing
 
+    wanted = [order for slug in exercises for order in wiring.service_orders(_named(slug))]
+    refuse_missing(wanted)
     choose(backend).prepare(
         kafka_version or DEFAULT_VERSION, lambda what, n, of: click.echo(f"{what} ({n}/{of})")
     )
+    for order in wanted:
+        order.service.prepare(order.settings, click.echo)
     click.echo("ready")
+
+
+def _named(slug: str) -> Exercise:
+    return context.catalog().get(slug)
 
 
 @cache_command.command("check")
 def check() -> None:
     """Verify cached jars by checksum; wrong ones are deleted and fetched again when needed."""
     from kafka_lab.clusters.embedded import image
+    from kafka_lab.clusters.extras import locked as extras
     from kafka_lab.runtime.maven import verify_cached
+    from kafka_lab.services.archives import every_artifact
+    from kafka_lab.services.registry import APP
 
-    bad = [a for v in image.versions() for a in verify_cached(image.jars(v))]
+    kafka = [a for v in image.versions() for a in image.jars(v)]
+    known = [*kafka, *extras(), *every_artifact(), APP]
+    bad = verify_cached(known)
     for artifact in bad:
         click.echo(f"deleted {artifact.coordinates}: its checksum was wrong")
     click.echo(f"{len(bad)} of the cached jars were wrong" if bad else "all cached jars are right")

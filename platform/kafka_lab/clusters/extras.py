@@ -18,7 +18,8 @@ EXPORTER_RULES = "startDelaySeconds: 0\nlowercaseOutputName: true\nrules:\n  - p
 """Every MBean as a metric: whoever wants fewer gives the broker rules of their own."""
 
 
-def _locked() -> list[maven.Artifact]:
+def locked() -> list[maven.Artifact]:
+    """Every jar that is for some shapes only, with its checksum."""
     return maven.read_lock(files(__package__).joinpath("locks", "extras.lock").read_text())
 
 
@@ -28,13 +29,13 @@ def tiered_jars(version: str) -> list[Path]:
     Raises:
         LabError: when they cannot be fetched.
     """
-    wanted = [a for a in _locked() if a.name in _TIERED and a.version == version]
+    wanted = [a for a in locked() if a.name in _TIERED and a.version == version]
     return maven.fetch(wanted)
 
 
 def agent_jar() -> Path:
     """The JMX exporter's Java agent, fetched if need be. Raises ``LabError``."""
-    return maven.fetch([a for a in _locked() if a.name == _AGENT])[0]
+    return maven.fetch([a for a in locked() if a.name == _AGENT])[0]
 
 
 def agent_flags(folder: Path, at: Address) -> tuple[str, ...]:

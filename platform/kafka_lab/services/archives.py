@@ -20,6 +20,13 @@ def locked_artifacts(name: str) -> list[maven.Artifact]:
     return maven.read_lock(files(__package__).joinpath("locks", f"{name}.lock").read_text())
 
 
+def every_artifact() -> list[maven.Artifact]:
+    """All that the services are made of, whichever exercise uses them."""
+    names = [f.name for f in files(__package__).joinpath("locks").iterdir()]
+    locks = sorted(n.removesuffix(".lock") for n in names if n.endswith(".lock"))
+    return [artifact for name in locks for artifact in locked_artifacts(name)]
+
+
 def kept(name: str, make: Callable[[Path], None]) -> Path:
     """A folder of the cache, made once by ``make`` in a folder that is then renamed.
 

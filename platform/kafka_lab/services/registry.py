@@ -20,13 +20,13 @@ from kafka_lab.services.images import Image, engine
 from kafka_lab.services.process import Process
 from kafka_lab.services.unit import Unit
 
-_APP = maven.Artifact.parse(
+APP = maven.Artifact.parse(
     "io.apicurio:apicurio-registry-app:3.3.3:all@tar.gz",
     "8bc6751c76d963734224b01d5e7f84ccb3cb61c87d3bd77c36c35f10a5cbed63",
 )
 
 
-_IMAGE = Image("KAFKA_LAB_REGISTRY_IMAGE", f"apicurio/apicurio-registry:{_APP.version}")
+_IMAGE = Image("KAFKA_LAB_REGISTRY_IMAGE", f"apicurio/apicurio-registry:{APP.version}")
 _FLAGS = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 """The start-up cache is bound to them: they are the same in training and in use."""
 
@@ -97,8 +97,8 @@ class Registry(Service):
 
 def _unpacked(say: Say = lambda text: None) -> Path:
     """The application's folder in the cache, unpacked once. Raises ``LabError``."""
-    name = f"registry-{_APP.version}-{_APP.sha256[:12]}"
-    return archives.kept(name, lambda folder: archives.unpack(_APP, folder, say))
+    name = f"registry-{APP.version}-{APP.sha256[:12]}"
+    return archives.kept(name, lambda folder: archives.unpack(APP, folder, say))
 
 
 def _flat(folder: Path) -> list[str]:
