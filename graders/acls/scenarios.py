@@ -49,34 +49,57 @@ def fresh(lab: Lab, works: Callable[[bool], None]) -> History:
     return history
 
 
+def _right(company: Company) -> list[Acl]:
+    """Rules that a predecessor got right: not all that are needed."""
+    users, names = company.users, company.names
+    topics = [names["topic", what] for what in ("orders", "private", "invoices")]
+    billing, carrier = users["billing"], users["carrier"]
+    transactions = names["transactional-id", "billing"]
+    return [
+        Acl(users["shop"], "TOPIC", topics[0], "WRITE"),
+        Acl(billing, "GROUP", names["group", "billing"], "READ"),
+        Acl(billing, "TOPIC", topics[2], "WRITE"),
+        Acl(billing, "TRANSACTIONAL_ID", transactions, "WRITE", prefixed=True),
+        Acl(carrier, "TOPIC", topics[2], "READ"),
+        Acl(carrier, "GROUP", names["group", "carrier"], "READ"),
+        *(
+            Acl(users["operator"], "TOPIC", topic, operation)
+            for topic in topics
+            for operation in ("DESCRIBE", "ALTER_CONFIGS")
+        ),
+    ]
+
+
+KEPT = [
+    Cell("shop", "topic", "orders", "Write"),
+    Cell("billing", "group", "billing", "Read"),
+    Cell("billing", "topic", "invoices", "Write"),
+    Cell("billing", "transactional-id", "billing-0", "Write"),
+    Cell("carrier", "topic", "invoices", "Read"),
+    Cell("carrier", "group", "carrier", "Read"),
+    Cell("operator", "topic", "private", "AlterConfigs"),
+]
+"""What the rules of the predecessor that are right allow."""
+
+
 def stale(lab: Lab) -> History:
     """A predecessor has left rules, right ones and wrong ones, of every shape."""
     company, history = Company(lab, "stale", country=True), History("stale")
     users, names = company.users, company.names
     orders, invoices = names["topic", "orders"], names["topic", "invoices"]
-    right = [
-        Acl(users["shop"], "TOPIC", orders, "WRITE"),
-        Acl(users["billing"], "GROUP", names["group", "billing"], "READ"),
-        Acl(users["carrier"], "TOPIC", invoices, "READ"),
-        Acl(users["carrier"], "GROUP", names["group", "carrier"], "READ"),
-    ]
     history.planted = [
         # As the right one, but a prefix: it goes, and the right one stays.
         Acl(users["shop"], "TOPIC", orders, "WRITE", prefixed=True),
-        Acl(users["shop"], "TOPIC", orders, "READ"),
         Acl(users["shop"], "TOPIC", orders, "CREATE"),
         # A freeze of last year: it keeps billing from its work.
         Acl(users["billing"], "TOPIC", orders, "READ", deny=True),
         Acl(users["billing"], "TOPIC", "*", "DESCRIBE_CONFIGS"),
-        Acl(users["analyst"], "TOPIC", orders, "WRITE", prefixed=True),
         Acl(users["analyst"], "GROUP", "*", "READ"),
         Acl(users["carrier"], "TOPIC", orders, "READ", host="127.0.0.1"),
         Acl(users["operator"], "CLUSTER", CLUSTER, "ALTER"),
-        Acl(users["operator"], "CLUSTER", CLUSTER, "ALTER_CONFIGS"),
         Acl(users["retired"], "TOPIC", "*", "ALL"),
         Acl(users["retired"], "GROUP", names["group", "billing"], "ALL"),
         Acl(users["retired-2"], "TRANSACTIONAL_ID", "*", "WRITE"),
-        Acl(users["retired-2"], "TOPIC", invoices, "READ"),
     ]
     strangers = [f"{users['shop']}-2", f"audit-{lab.name('audit')}", f"x-{users['retired']}"]
     foreign = [
@@ -87,17 +110,11 @@ def stale(lab: Lab) -> History:
         Acl(strangers[2], "TOPIC", invoices, "READ", deny=True),
     ]
     admin = lab.admin()
-    admin.allow([*right, *history.planted, *foreign])
-    kept = [
-        Cell("shop", "topic", "orders", "Write"),
-        Cell("billing", "group", "billing", "Read"),
-        Cell("carrier", "topic", "invoices", "Read"),
-        Cell("carrier", "group", "carrier", "Read"),
-    ]
-    for cell in kept:
+    admin.allow([*_right(company), *history.planted, *foreign])
+    for cell in KEPT:
         if not company.attempt(cell).allowed:
             raise RuntimeError(f"{cell} is denied although there is a rule")
-    history.runs.append(company.run(company.script("script"), keep=kept))
+    history.runs.append(company.run(company.script("script"), keep=KEPT))
     company.open_future()
     history.seen = company.matrix()
     there = set(company.rules())
@@ -112,6 +129,7 @@ def crashed(lab: Lab) -> History:
     users, names = company.users, company.names
     lab.admin().allow(
         [
+            *_right(company),
             Acl(users["shop"], "TOPIC", names["topic", "orders"], "ALL"),
             Acl(users["retired"], "TOPIC", names["topic", "invoices"], "ALL"),
         ]

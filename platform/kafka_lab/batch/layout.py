@@ -12,7 +12,14 @@ from kafka_lab.batch.reading import Refused, shown
 from kafka_lab.workspace.files import Content
 from kafka_lab.workspace.marker import MARKER
 
-_ENDINGS = {"python": ".py", "java": ".java", "go": ".go", "node": ".js", "rust": ".rs"}
+_ENDINGS = {
+    "python": ".py",
+    "java": ".java",
+    "go": ".go",
+    "node": ".js",
+    "rust": ".rs",
+    "config": ".sh",
+}
 
 
 @dataclass(frozen=True)

@@ -25,5 +25,11 @@ HYGIENE: dict[str, dict[str, str]] = {
             'func main() { for { fmt.Println(strings.Repeat("x", 4096)) } }'
         ),
     },
+    "config": {
+        "empty": "",
+        "exit": "exit 0\n",
+        "hang": "exec sleep 3600\n",
+        "flood": "exec yes \"$(printf '%04096d' 0)\"\n",
+    },
 }
 """Language → name → the whole text of the program; ``%s`` is the entry's name in Java."""

@@ -21,6 +21,7 @@ _GITIGNORE = b"""\
 # Links to the program's environment and what builds leave behind.
 /.venv
 /lib
+/kafka-tools
 /node_modules
 /target
 /bin

@@ -28,7 +28,13 @@ def _go() -> Any:
     return GoToolchain()
 
 
+def _config() -> Any:
+    from kafka_lab.programs.toolchains.config import ConfigToolchain
+
+    return ConfigToolchain()
+
+
 @hookimpl
 def kafka_lab_toolchains() -> Mapping[str, Any]:
     """Language → loader; a toolchain's module is imported when it is used."""
-    return {"python": _python, "java": _java, "go": _go}
+    return {"python": _python, "java": _java, "go": _go, "config": _config}
