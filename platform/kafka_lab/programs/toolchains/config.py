@@ -1,7 +1,7 @@
 """The config track: a shell script over Kafka's own command line tools.
 
 That is what an administrator has: ``kafka-acls.sh`` and its like on the ``PATH``, and ``bash``. The
-script is the entry; the workspace may hold further files for it. ``KAFKA_CONFIG`` is in Java's keys,
+script is the entry; the workspace may hold further files for it. ``KAFKA_CONFIG`` has Java's keys,
 as ``--command-config`` wants it.
 """
 
