@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kafka_lab.grading.lab import Lab, Role
 
 MECHANISM = "SCRAM-SHA-256"
-RUN = 30.0
+RUN = 60.0
 """Seconds that the brief gives to a run of the script."""
 MOST_CHANGES = 40
 """Changes of rules in a run after which the harness looks at what is allowed at that moment."""

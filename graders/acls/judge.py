@@ -56,7 +56,7 @@ def ended(run: Run) -> list[Finding]:
         return [
             Finding(
                 "no-exit",
-                "The script was still running 30 seconds after its start. It has to set the rules "
+                "The script was still running 60 seconds after its start. It has to set the rules "
                 f"and end.{said}",
             )
         ]

@@ -90,11 +90,8 @@ def stale(lab: Lab) -> History:
     history.planted = [
         # As the right one, but a prefix: it goes, and the right one stays.
         Acl(users["shop"], "TOPIC", orders, "WRITE", prefixed=True),
-        Acl(users["shop"], "TOPIC", orders, "CREATE"),
         # A freeze of last year: it keeps billing from its work.
         Acl(users["billing"], "TOPIC", orders, "READ", deny=True),
-        Acl(users["billing"], "TOPIC", "*", "DESCRIBE_CONFIGS"),
-        Acl(users["analyst"], "GROUP", "*", "READ"),
         Acl(users["carrier"], "TOPIC", orders, "READ", host="127.0.0.1"),
         Acl(users["operator"], "CLUSTER", CLUSTER, "ALTER"),
         Acl(users["retired"], "TOPIC", "*", "ALL"),
