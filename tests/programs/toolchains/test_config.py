@@ -14,7 +14,8 @@ from kafka_lab.faults.relay import Relay
 from kafka_lab.programs.contract import client_properties, kafka_variables
 from kafka_lab.programs.toolchains.base import Built
 from kafka_lab.programs.toolchains.config import ConfigToolchain
-from kafka_lab.programs.toolchains.kafka_tools import TOOLS
+from kafka_lab.programs.toolchains.kafka_tools import _TRAINING, TOOLS
+from kafka_lab.programs.toolchains.tool_training import stand_in
 from kafka_lab.runtime.errors import BuildFailed
 
 
@@ -61,6 +62,20 @@ def test_the_tools_talk_to_a_cluster(
     refused = run(built, tmp_path, CONFIG=str(config), **variables)
     assert refused.returncode != 0
     assert "ClusterAuthorizationException" in refused.stderr + refused.stdout
+
+
+def test_the_tools_are_trained_by_a_run_that_finds_somebody(tmp_path: Path) -> None:
+    config = tmp_path / "client.properties"
+    config.write_text(_TRAINING)
+    with stand_in() as port:
+        built = build(
+            tmp_path,
+            f"kafka-acls.sh --bootstrap-server 127.0.0.1:{port} --command-config {config.name} "
+            "--add --allow-principal User:a --operation Read --topic t\n",
+        )
+        done = run(built, tmp_path)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "Adding ACLs" in done.stdout
 
 
 def test_what_bash_cannot_read_is_said_with_its_line(tmp_path: Path) -> None:

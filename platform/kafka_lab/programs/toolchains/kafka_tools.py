@@ -3,7 +3,7 @@
 Each is a shell script of one line that starts the tool's class in a JVM, as those of Kafka's
 distribution are. A script of an administrator starts a dozen of them, so an AOT cache (JEP 483)
 of their classes is made once where the Java can do it: where it was tried, ``kafka-acls.sh --list``
-took half of the time. It is only ever a help.
+took 0.4 s of processor time instead of 1.2 s. It is only ever a help.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from kafka_lab.clusters.embedded.image import jars
 from kafka_lab.clusters.embedded.java import java, java_version
 from kafka_lab.clusters.spec import DEFAULT_VERSION
 from kafka_lab.programs.toolchains.base import Say
+from kafka_lab.programs.toolchains.tool_training import stand_in
 from kafka_lab.runtime import maven
 from kafka_lab.runtime.errors import LabError
 from kafka_lab.runtime.locks import locked
@@ -51,17 +52,15 @@ _FLAGS = (
     "-Dorg.apache.logging.log4j.simplelog.level=ERROR",
 )
 _AOT_SINCE = 25
-_FORMAT = 1
+_FORMAT = 2
 """Counts up when this module makes the folder differently."""
 
-# Nobody listens there: the tool gives up, and its classes are loaded, which is all that is wanted.
 _TRAINING = """\
 security.protocol=SASL_PLAINTEXT
 sasl.mechanism=PLAIN
 sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \\
   required username="a" password="b";
-default.api.timeout.ms=500
-request.timeout.ms=400
+default.api.timeout.ms=60000
 """
 
 
@@ -118,10 +117,12 @@ def _train(work: Path, class_path: str) -> None:
     config = work / "training.properties"
     config.write_text(_TRAINING)
     command = [str(java()), *_FLAGS, "-XX:AOTCacheOutput=tools.aot", "-cp", class_path]
-    command += [TOOLS["kafka-acls.sh"], "--bootstrap-server", "127.0.0.1:1"]
-    command += ["--command-config", config.name, "--list"]
+    command += [TOOLS["kafka-acls.sh"], "--command-config", config.name]
+    command += ["--add", "--allow-principal", "User:a", "--operation", "Read", "--topic", "t"]
     try:
-        subprocess.run(command, cwd=work, capture_output=True, timeout=180, check=False)
+        with stand_in() as port:
+            command += ["--bootstrap-server", f"127.0.0.1:{port}"]
+            subprocess.run(command, cwd=work, capture_output=True, timeout=180, check=False)
     except subprocess.TimeoutExpired:
         (work / "tools.aot").unlink(missing_ok=True)
     config.unlink()
