@@ -209,10 +209,11 @@ def test_the_recipe_is_complete_and_keeps_the_course(course: Course, tmp_path: P
         assert os.access(folder / script, os.X_OK)
         subprocess.run(["bash", "-n", str(folder / script)], check=True)
     text = "".join(p.read_text() for p in folder.iterdir())
-    for placeholder in ("SLUG", "TITLE", "PACKAGES"):
+    for placeholder in ("SLUG", "TITLE", "PACKAGES", "LANGUAGES"):
         assert placeholder not in text
     assert f"kafka-lab=={kafka_lab.__version__}" in text
     assert "golang-go" in text
+    assert '"java python go".split()' in text or '"python java go".split()' in text
     own = load_course(folder, wiring.catalog())
     assert [e.slug for e in own.entries] == ["transactions"]
     assert own.seed("transactions") == course.seed("transactions")

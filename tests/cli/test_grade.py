@@ -227,10 +227,17 @@ def test_in_a_sandbox_by_default(tool: Tool, submissions: Path) -> None:
     program = submissions / "spy" / "echo" / "echo.py"
     spy = SPY.replace("PLACE", str(submissions / "ada" / "echo" / "echo.py"))
     program.write_text(spy + program.read_text())
+    shutil.copytree(SOLUTION.parent, submissions / "gil" / "echo")
+    with (submissions / "gil" / "echo" / "requirements.txt").open("a") as file:
+        file.write("\nrequests==2.32.0\n")
     done = tool.run("grade", "submissions", "--out", "out", "--workers", "2")
     assert done.code == 0, done.said
     found = results(tool)
-    assert {s: r["earned"] for s, r in found.items()} == {"ada": 10, "eve": 0, "spy": 10}
+    assert {s: r["earned"] for s, r in found.items()} == {
+        "ada": 10, "eve": 0, "gil": 0, "spy": 10,
+    }  # fmt: skip
+    assert found["gil"]["outcome"] == "failed"  # a named verdict, and not the lab's error
+    assert "library-not-allowed" in json.dumps(found["gil"])
     for student in ("ada", "spy"):
         folder = tool.home / "attempts" / found[student]["attempt"]
         assert "sandbox" in [e["kind"] for e in read_events(folder / "events.jsonl")]

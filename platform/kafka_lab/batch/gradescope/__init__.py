@@ -35,6 +35,7 @@ def make(course: Course, slug: str, folder: Path, wheels: tuple[Path, ...] = ())
         "SLUG": slug,
         "TITLE": entry.exercise.manifest.title,
         "VERSION": __version__,
+        "LANGUAGES": " ".join(entry.languages),
         "PACKAGES": " ".join(_PACKAGES[x] for x in entry.languages if x in _PACKAGES),
     }
     for part in files(__package__).joinpath("recipe").iterdir():

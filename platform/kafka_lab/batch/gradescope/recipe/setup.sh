@@ -31,5 +31,15 @@ for room in ("graders", "solutions"):
 PY
 chmod 700 "$source"
 
+# Better now than at the first submission: an image's own Go or JDK may be too old.
+"$lab/venv/bin/python" - <<'PY'
+import sys
+from kafka_lab import wiring
+
+for language in "LANGUAGES".split():
+    for lack in wiring.toolchain(language).missing():
+        sys.exit(f"{language}: this image's {lack.tool} is missing or too old: {lack.fix}")
+PY
+
 export KAFKA_LAB_HOME="$lab/home" KAFKA_LAB_CACHE="$lab/cache" KAFKA_LAB_BACKEND=embedded
 "$lab/venv/bin/kafka-lab" cache prepare --backend embedded
