@@ -11,7 +11,7 @@ from confluent_kafka import Consumer
 
 from kafka_lab.clusters.admin import Admin, poll
 from kafka_lab.clusters.base import Cluster
-from kafka_lab.clusters.group_members import group_members
+from kafka_lab.clusters.group_members import group_members, groups_that_begin
 from kafka_lab.faults.relay import Relay
 
 
@@ -34,6 +34,8 @@ def test_a_member_is_found_and_removed(
     consumer = Consumer(program_config | {"group.id": group, "group.protocol": protocol})
     consumer.subscribe([topic], on_assign=lambda *_: joined.set())
     poll(lambda: consumer.poll(0.05) is None and joined.is_set(), 30, "it did not join")
+    assert groups_that_begin(harness, group) == [group]
+    assert groups_that_begin(harness, group + "-") == []
     (member,) = group_members(harness, group)
     admin.evict(group, [member])
     assert member not in group_members(harness, group)

@@ -335,3 +335,12 @@ def test_rights(tmp_path: Path) -> None:
 def test_what_is_wrong_with_rights(tmp_path: Path, old: str, new: str, said: str) -> None:
     (found,) = mistakes(tmp_path, shaped(RIGHTS), (old, new))
     assert said in found
+
+
+def test_values_for_run_are_those_of_variables(tmp_path: Path) -> None:
+    run = ("[contract.env]", '[contract.run]\nMODE = "work"\n\n[contract.env]')
+    known = ("[contract.env]", '[contract.env]\nMODE = "what to do"')
+    found = load_manifest(write(tmp_path, GOOD.replace(*known).replace(*run)))
+    assert found.contract.run == {"MODE": "work"}
+    (said,) = mistakes(tmp_path, run)
+    assert "contract.run.MODE: is no variable of the contract" in said

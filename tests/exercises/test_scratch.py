@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from kafka_lab.api import Rights
 from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.base import Cluster
@@ -28,3 +30,15 @@ def test_the_manifests_rights_and_no_more(cluster: Cluster, admin: Admin) -> Non
         Acl("program-6", "TOPIC", "copy", "WRITE"),
         Acl("program-6", "GROUP", "group-id", "READ"),
     }
+
+
+def test_what_no_name_tells_is_the_users_or_the_manifests(
+    cluster: Cluster, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = manifest(Rights())
+    env = {"MODE": "what to do", "LIMIT": "how much", "METRICS_PORT": "where", "OTHER": "whatever"}
+    contract = replace(found.contract, env=env, run={"MODE": "work", "LIMIT": "5"})
+    monkeypatch.setenv("LIMIT", "")
+    variables = prepare_topics(cluster, replace(found, contract=contract), "program-5")
+    assert int(variables.pop("METRICS_PORT")) > 1024
+    assert variables == {"MODE": "work", "LIMIT": "", "OTHER": "other"}

@@ -57,6 +57,8 @@ from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.wire import Wire, WireError
 
 T = TypeVar("T")
+_MOVING = frozenset({14, 15, 16})
+"""COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR."""
 
 
 class AdminError(Exception):
@@ -438,23 +440,32 @@ class Admin:
     def evict(self, group: str, member_ids: Sequence[str]) -> None:
         """Remove members from a group as their session timeout would (LeaveGroup v3).
 
+        A coordinator that is just moving or loading is asked again.
+
         Raises:
-            AdminError: when the coordinator refuses.
+            AdminError: when the coordinator refuses, or is not there within ten seconds.
         """
         identity = LeaveGroupRequest.MemberIdentity
-        answer = self.call(
-            LeaveGroupRequest(
-                version=3,
-                group_id=group,
-                members=[identity(member_id=m, group_instance_id=None) for m in member_ids],
-            ),
-            LeaveGroupResponse,
-            self._coordinator(group, 0),
-        )
-        # 25: the member is already gone, which is what was wanted.
-        problems = [m.error_code for m in answer.members if m.error_code not in (0, 25)]
-        if answer.error_code or problems:
-            raise AdminError(f"evicting from {group}: {answer.error_code} {problems}")
+
+        def gone() -> bool:
+            answer = self.call(
+                LeaveGroupRequest(
+                    version=3,
+                    group_id=group,
+                    members=[identity(member_id=m, group_instance_id=None) for m in member_ids],
+                ),
+                LeaveGroupResponse,
+                self._coordinator(group, 0),
+            )
+            if answer.error_code in _MOVING:
+                return False
+            # 25: the member is already gone, which is what was wanted.
+            problems = [m.error_code for m in answer.members if m.error_code not in (0, 25)]
+            if answer.error_code or problems:
+                raise AdminError(f"evicting from {group}: {answer.error_code} {problems}")
+            return True
+
+        poll(gone, 10, f"no coordinator to evict members from {group}", 0.05)
 
     def transaction_state(self, transactional_id: str) -> str:
         """Kafka's own name of the state (``Ongoing``, ``CompleteCommit`` …); empty if unknown."""

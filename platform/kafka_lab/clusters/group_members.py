@@ -1,4 +1,4 @@
-"""Who is in a group, whichever protocol its members speak.
+"""Which groups there are and who is in one, whichever protocol its members speak.
 
 DescribeGroups knows classic groups only and shows one of the newer protocol (KIP-848) as empty;
 librdkafka's admin client asks with ConsumerGroupDescribe first. LeaveGroup removes members of
@@ -42,3 +42,18 @@ def group_members(client_config: Mapping[str, Any], group: str) -> list[str]:
             if code not in _PASSING or time.monotonic() > end:
                 raise AdminError(f"asking for the members of {group}: {problem}") from problem
             time.sleep(0.1)  # asked again, with a deadline
+
+
+def groups_that_begin(client_config: Mapping[str, Any], prefix: str) -> list[str]:
+    """Names of the consumer groups of either protocol that begin so, also of those that have not
+    committed anything yet.
+
+    Raises:
+        AdminError: when the cluster does not answer.
+    """
+    admin = AdminClient(dict(client_config))
+    try:
+        found = admin.list_consumer_groups(request_timeout=_SECONDS).result(_SECONDS + 5)
+    except KafkaException as problem:
+        raise AdminError(f"asking for the consumer groups: {problem}") from problem
+    return sorted(g.group_id for g in found.valid if g.group_id.startswith(prefix))

@@ -51,12 +51,13 @@ class Contract:
     """How the learner's program meets the lab; ``env``: variable name to what it means.
 
     ``rights``: what it may do, its names being variables of ``env``; ``None`` if the manifest does
-    not say.
+    not say. ``run``: values of variables in ``run``, where no grader gives any.
     """
 
     kind: Kind
     env: Mapping[str, str]
     rights: Rights | None = None
+    run: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,7 @@ def _validate(path: Path, raw: bytes, data: dict[str, Any], lines: TomlLines) ->
     if not problems:
         problems += _shape_problem(path, data, lines)
         problems += _rights_problems(path, data, lines)
+        problems += _run_problems(path, data, lines)
     if problems:
         ordered = sorted(problems, key=lambda p: (p.line or 0, p.key))
         raise ManifestError(tuple(ordered))
@@ -256,7 +258,23 @@ def _unlisted(path: Path, data: dict[str, Any], lines: TomlLines) -> Iterator[Ma
 
 def _contract(data: dict[str, Any]) -> Contract:
     rights = Rights.from_json(data["rights"]) if "rights" in data else None
-    return Contract(data["kind"], dict(data["env"]), rights)
+    return Contract(data["kind"], dict(data["env"]), rights, dict(data.get("run", {})))
+
+
+def _run_problems(path: Path, data: dict[str, Any], lines: TomlLines) -> list[ManifestProblem]:
+    """Values for variables that the contract does not have."""
+    contract = data["contract"]
+    return [
+        ManifestProblem(
+            path,
+            lines.find(("contract", "run", name)),
+            f"contract.run.{name}",
+            "is no variable of the contract",
+            "take it out, or list it in contract.env",
+        )
+        for name in contract.get("run", {})
+        if name not in contract["env"]
+    ]
 
 
 def _rights_problems(

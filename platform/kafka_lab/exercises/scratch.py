@@ -44,7 +44,7 @@ def prepare_topics(cluster: Cluster, manifest: Manifest, principal: str) -> dict
         elif name.endswith("_PORT"):
             value = os.environ.get(name) or str(free_ports(1)[0])
         else:  # a mode or a limit: only the user knows one that makes sense
-            value = os.environ.get(name, value)
+            value = os.environ.get(name, contract.run.get(name, value))
         variables[name] = value
     if contract.rights is not None:  # exactly what the check gives
         rights = acls(principal, contract.rights.resolved(variables))

@@ -16,7 +16,7 @@ from kafka_lab.api import Finding, Findings, Rights
 from kafka_lab.clusters.admin import Acl, Admin
 from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.denials import Denial, denials, settle
-from kafka_lab.clusters.group_members import group_members
+from kafka_lab.clusters.group_members import group_members, groups_that_begin
 from kafka_lab.clusters.logreader import LogReader
 from kafka_lab.clusters.ports import free_ports
 from kafka_lab.clusters.spec import PROGRAM_PRINCIPALS, ClusterSpec
@@ -145,6 +145,7 @@ class Lab:
         variables: Mapping[str, str],
         rights: Rights | Callable[[str], Sequence[Acl]] | None = None,
         also: Mapping[str, Site] | None = None,
+        like: Role | None = None,
     ) -> Role:
         """A new instance of the learner's program, not started yet.
 
@@ -153,18 +154,19 @@ class Lab:
         values that ``variables`` give. ``also`` tells it of more clusters: with
         ``{"TARGET": site}`` it gets ``TARGET_KAFKA_BOOTSTRAP_SERVERS`` and so on, to
         ``TARGET_KAFKA_CONFIG``; its rights there come from ``site.allow``.
+
+        A cluster has eight principals for programs. With ``like`` the instance is the same as
+        another to the cluster, whose principal and rights it shares: for commands that run one
+        after another, for instance.
         """
-        with self._lock:
-            if self._principals == PROGRAM_PRINCIPALS:
-                raise LabError(
-                    f"a grader may have {PROGRAM_PRINCIPALS} roles, and {name} is one more",
-                    "start a role's program again instead of making another role",
-                )
-            principal = f"program-{self._principals}"
-            self._principals += 1
-        if rights is None:
-            rights = self._contract(variables)
-        self.sites[""].allow(principal, rights if isinstance(rights, Rights) else rights(principal))
+        if like is not None:
+            principal = like.principal
+        else:
+            principal = self._principal(name)
+            if rights is None:
+                rights = self._contract(variables)
+            given = rights if isinstance(rights, Rights) else rights(principal)
+            self.sites[""].allow(principal, given)
         folder = Path(self.job.attempt_folder)
         env = environment(
             self.cluster,
@@ -193,6 +195,17 @@ class Lab:
             self._roles.append(role)
         self.log.write("role", program=name, principal=principal)
         return role
+
+    def _principal(self, name: str) -> str:
+        """The next one. Raises ``LabError`` when there is none left."""
+        with self._lock:
+            if self._principals == PROGRAM_PRINCIPALS:
+                raise LabError(
+                    f"a grader may have {PROGRAM_PRINCIPALS} roles, and {name} is one more",
+                    "start a role's program again, or give its principal to another (like=)",
+                )
+            self._principals += 1
+            return f"program-{self._principals - 1}"
 
     def _contract(self, variables: Mapping[str, str]) -> Rights:
         if self.job.rights is None:
@@ -233,6 +246,10 @@ class Lab:
         if members:
             self.admin().evict(group, members)
             self.note(f"evicted the group member of {names} from {group}: {why}")
+
+    def groups(self, prefix: str) -> list[str]:
+        """The consumer groups whose names begin so, committed or not."""
+        return groups_that_begin(self.cluster.harness_client_config(), prefix)
 
     # -- faults ---------------------------------------------------------------------------
 
