@@ -12,6 +12,7 @@ import json
 import re
 import tomllib
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -35,7 +36,7 @@ def snippets(*languages: str) -> list[Any]:
 
 def test_every_kind_of_snippet_is_looked_at() -> None:
     kinds = {language for page in PAGES for language, _ in _FENCE.findall(page.read_text())}
-    assert kinds - _ELSEWHERE <= {"python", "toml", "json", "diff"}
+    assert kinds - _ELSEWHERE <= {"python", "toml", "json", "diff", "xml"}
 
 
 @pytest.mark.parametrize("text", snippets("python"))
@@ -68,6 +69,11 @@ def test_json_parses(text: str) -> None:
         json.loads(text)
     except ValueError:
         assert [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("text", snippets("xml"))
+def test_xml_parses(text: str) -> None:
+    assert ElementTree.fromstring(text) is not None
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/contributors/graders.md"])

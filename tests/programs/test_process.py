@@ -240,3 +240,20 @@ def test_what_cannot_be_started(own: Leases, log: EventLog, tmp_path: Path) -> N
     with pytest.raises(OSError, match="no/such"):
         program.start()
     assert not program.running()
+
+
+def test_it_gets_the_arguments_of_this_start(make: Make) -> None:
+    program = make("import sys; print(sys.argv[1:]); sys.exit(len(sys.argv) - 1)")
+    program.start(["--junit", "a b.xml"])
+    assert program.wait(PATIENCE) == 2
+    program.start()
+    assert program.wait(PATIENCE) == 0
+    until(lambda: program.tail() == "['--junit', 'a b.xml']\n[]")
+
+
+def test_another_command_runs_where_it_would_run_itself(make: Make, tmp_path: Path) -> None:
+    program = make("", {"NAMED": "value"})
+    program.start(instead=["/bin/sh", "-c", 'echo "$NAMED in $(pwd)"; exit 3'])
+    assert program.wait(PATIENCE) == 3
+    until(lambda: "value in" in program.tail())
+    assert program.exits == [3]

@@ -39,8 +39,8 @@ class Confinement:
         self._ends: list[Callable[[], None]] = []
         self._boxes: dict[str, Box] = {}
 
-    def launch(self, name: str) -> Launch:
-        """How the instance of this name is started."""
+    def launch(self, name: str, outputs: Sequence[Path] = ()) -> Launch:
+        """How the instance of this name is started; it may write to ``outputs``."""
         if self._ready.sandbox == NONE:
             return unconfined
         if self._ready.sandbox.startswith(own_user.PREFIX):
@@ -49,7 +49,7 @@ class Confinement:
 
         def start(argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> Running:
             if not opened:
-                opened.append(self._open(name, env, cwd))
+                opened.append(self._open(name, env, cwd, outputs))
                 self._boxes[name] = opened[0]
             return opened[0].spawn(argv, env, cwd)
 
@@ -70,12 +70,13 @@ class Confinement:
         self._ends.append(entrance.close)
         return entrance.port
 
-    def _open(self, name: str, env: Mapping[str, str], cwd: Path) -> Box:
+    def _open(self, name: str, env: Mapping[str, str], cwd: Path, outputs: Sequence[Path]) -> Box:
         view = View(
             reads=[Path(p) for p in self._ready.reads],
             files=_files(env),
             copies={str(cwd): cwd},
             scratch=[env["HOME"]],
+            outputs=outputs,
         )
         own = self._sites[""].relay
         doors = {p: (s.relay, d) for s in list(self._sites.values()) for p, d in s.relay.ways}

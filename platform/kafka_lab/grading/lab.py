@@ -48,6 +48,9 @@ class Role:
     principal: str
     stopping: bool = False
     """Set before the harness ends it on purpose: then an exit is no surprise."""
+    files: Path | None = None
+    """A folder that the program and the grader both see, where the grader asked for one. Trust
+    nothing that the program leaves there: links too."""
 
 
 @dataclass
@@ -146,6 +149,7 @@ class Lab:
         rights: Rights | Callable[[str], Sequence[Acl]] | None = None,
         also: Mapping[str, Site] | None = None,
         like: Role | None = None,
+        files: bool = False,
     ) -> Role:
         """A new instance of the learner's program, not started yet.
 
@@ -153,7 +157,9 @@ class Lab:
         else is allowed to it. Left out, they are the manifest's ``[contract.rights]``, with the
         values that ``variables`` give. ``also`` tells it of more clusters: with
         ``{"TARGET": site}`` it gets ``TARGET_KAFKA_BOOTSTRAP_SERVERS`` and so on, to
-        ``TARGET_KAFKA_CONFIG``; its rights there come from ``site.allow``.
+        ``TARGET_KAFKA_CONFIG``; its rights there come from ``site.allow``. With ``files`` the role
+        has a folder ``files``, which the program may write to as well: for tools, whose input and
+        output are files.
 
         A cluster has eight principals for programs. With ``like`` the instance is the same as
         another to the cluster, whose principal and rights it shares: for commands that run one
@@ -180,6 +186,9 @@ class Lab:
             env |= prefixed(
                 site.cluster, principal, self.ready.dialect, folder / "home" / name, prefix
             )
+        shared = folder / "home" / name / "files" if files else None
+        if shared:
+            shared.mkdir(parents=True, exist_ok=True)
         program = Program(
             name,
             tuple(self.ready.argv),
@@ -188,9 +197,9 @@ class Lab:
             folder / f"program-{name}.log",
             self.leases,
             self.log,
-            self.confinement.launch(name),
+            self.confinement.launch(name, [shared] if shared else []),
         )
-        role = Role(program, principal)
+        role = Role(program, principal, files=shared)
         with self._lock:
             self._roles.append(role)
         self.log.write("role", program=name, principal=principal)

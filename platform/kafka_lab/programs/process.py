@@ -80,7 +80,8 @@ class Program:
         """Whether ``strike`` ended the current process: its end is the harness's, and whoever
         revives what has ended on its own leaves it alone."""
         self.output_path = output
-        self._argv = argv
+        self.argv = argv
+        """What starts it, without arguments."""
         self._env = dict(env)
         self._cwd = cwd
         self._leases = leases
@@ -98,11 +99,19 @@ class Program:
             raise RuntimeError(f"{self.name} was never started")
         return self._process.pid
 
-    def start(self) -> None:
-        """Start a new process. Raises ``RuntimeError`` when the last one still runs."""
+    def start(self, arguments: Sequence[str] = (), instead: Sequence[str] = ()) -> None:
+        """Start a new process, with these arguments after its own.
+
+        ``instead`` is a command that runs in its place, where it would run and with what it
+        would be given: a script of the learner's that calls the program.
+
+        Raises:
+            RuntimeError: when the last process still runs.
+        """
         if self.running():
             raise RuntimeError(f"{self.name} is already running")
-        self._process = self._launch(self._argv, self._env, self._cwd)
+        argv = tuple(instead) or (*self.argv, *arguments)
+        self._process = self._launch(argv, self._env, self._cwd)
         self.struck = False
         self.starts += 1
         self._lease = self._leases.process(self._process.pid)
