@@ -1,0 +1,3 @@
+module schema-check
+
+go 1.24.0
