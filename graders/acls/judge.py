@@ -162,9 +162,16 @@ def opened(runs: Sequence[Run]) -> list[Finding]:
     ]
 
 
-def lapsed(runs: Sequence[Run]) -> list[Finding]:
-    """Rights that were there and are to stay were there all the time."""
-    wrong = list(dict.fromkeys((s.cell, s.name) for run in runs for s in run.lapsed))
+def lapsed(histories: Sequence[History]) -> list[Finding]:
+    """Rights that were there before a run and are there after it were there all the time.
+
+    What is missing in the end as well is judged with the matrix.
+    """
+    wrong: list[tuple[Cell, str]] = []
+    for history in histories:
+        after = {s.cell for s in (history.later or history.seen) if s.allowed}
+        gone = [s for run in history.runs for s in run.lapsed if s.cell in after]
+        wrong += dict.fromkeys((s.cell, s.name) for s in gone)
     if not wrong:
         return []
     cell, name = wrong[0]

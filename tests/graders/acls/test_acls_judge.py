@@ -136,11 +136,16 @@ def test_how_a_run_ends(grader: Any) -> None:
 def test_moments(grader: Any) -> None:
     cell = grader.matrix.Cell("shop", "topic", "orders", "Write")
     gone = grader.matrix.Seen(cell, "orders-x", True, False, 29)
-    assert grader.judge.lapsed([run(grader)]) == grader.judge.opened([run(grader)]) == []
+    there = grader.matrix.Seen(cell, "orders-x", True, True)
+    fine = history(grader, runs=[run(grader)], seen=[there])
+    assert grader.judge.lapsed([fine]) == grader.judge.opened([run(grader)]) == []
     # Seen at two changes, it is one right.
-    [found] = grader.judge.lapsed([run(grader, lapsed=[gone, gone])])
+    bad = history(grader, runs=[run(grader, lapsed=[gone, gone])], seen=[there])
+    [found] = grader.judge.lapsed([fine, bad])
     assert found.code == "lapsed"
     assert found.data["count"] == 1
+    # Never there again: that is no moment, and the matrix tells it.
+    assert grader.judge.lapsed([history(grader, runs=bad.runs, seen=[gone])]) == []
     assert codes(grader.judge.opened([run(grader, opened=[gone])])) == ["opened"]
 
 
