@@ -18,7 +18,7 @@ def committed_early(history: History) -> list[Finding]:
     An outcome is the courier's yes, or the acknowledgement of the record in the next topic. It is
     the relay that saw both, and when.
     """
-    acknowledged = _acknowledgements(history)
+    sent, acknowledged = _writes(history)
     outcomes: dict[int, list[float]] = {}
     for order in history.orders:
         times = [c.answered - CLOCKS for c in history.calls_of(order) if good(c.does)]
@@ -33,7 +33,8 @@ def committed_early(history: History) -> list[Finding]:
             there.setdefault(spot, []).append((order.offset, order, first))
         for kind in ("retry_1", "retry_2"):
             for record in history.copies(order, kind):
-                written = acknowledged.get(_spot(record), 0.0)
+                # Whoever reads it may be quicker than the acknowledgement is back.
+                written = sent.get(_spot(record), 0.0)
                 after = [t for t in outcomes[id(order)] if t > written]
                 first = min(after, default=float("inf"))
                 place = (record.topic, record.partition)
@@ -70,9 +71,13 @@ def _spot(record: Record) -> tuple[str, int, int]:
     return record.topic, record.partition, record.offset
 
 
-def _acknowledgements(history: History) -> dict[tuple[str, int, int], float]:
-    """When the cluster's yes for each written record passed the relay."""
-    found: dict[tuple[str, int, int], float] = {}
+_Times = dict[tuple[str, int, int], float]
+
+
+def _writes(history: History) -> tuple[_Times, _Times]:
+    """When the request for each written record passed the relay, and when the cluster's yes did."""
+    sent: _Times = {}
+    acknowledged: _Times = {}
     for request in history.requests:
         if request.api != "Produce" or not request.answered:
             continue
@@ -83,5 +88,6 @@ def _acknowledgements(history: History) -> dict[tuple[str, int, int], float]:
         for (topic, partition), count in parts:
             base = firsts.get((topic, partition), -1)
             for offset in range(base, base + count if base >= 0 else base):
-                found.setdefault((topic, partition, offset), request.answered)
-    return found
+                sent.setdefault((topic, partition, offset), request.time)
+                acknowledged.setdefault((topic, partition, offset), request.answered)
+    return sent, acknowledged
