@@ -202,6 +202,18 @@ def test_a_commit_before_the_acknowledgement(grader: Any, day: Day) -> None:
     assert [f.code for f in grader.offsets.committed_early(day.history)] == ["committed-early"]
 
 
+def test_a_retry_may_be_quicker_than_the_acknowledgement_of_its_record(
+    grader: Any, day: Day
+) -> None:
+    flaky = day.order(503, 200)
+    day.ask(flaky, Behaviour(503))
+    day.write("retry_1", flaky)
+    day.history.requests[-1].answered = day.time + 1
+    day.ask(flaky, Behaviour(), 0.5)
+    day.commit("retry_1", 1)
+    assert grader.offsets.committed_early(day.history) == []
+
+
 def test_a_commit_of_what_only_waits(grader: Any, day: Day) -> None:
     flaky = day.order(503, 200)
     day.ask(flaky, Behaviour(503))
