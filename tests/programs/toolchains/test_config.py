@@ -41,6 +41,9 @@ def test_a_script_has_kafkas_tools(tmp_path: Path) -> None:
     assert built.dialect == "java"
     for path in built.reads:
         assert path.exists()
+    # A sandbox shows only what is read: the Java that a tool names has to be among it.
+    program = (built.editor["kafka-tools"] / "kafka-acls.sh").read_text().split()[2]
+    assert any(Path(program).is_relative_to(path) for path in built.reads), program
 
 
 def test_the_tools_talk_to_a_cluster(

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from kafka_lab.clusters.embedded.java import java, java_missing
+from kafka_lab.clusters.embedded.java import java_missing
 from kafka_lab.programs.sandbox.workshop import Workshop
 from kafka_lab.programs.toolchains.base import Built, Missing, Say
 from kafka_lab.programs.toolchains.kafka_tools import Tools, prepare
@@ -84,5 +84,5 @@ def _built(source: Path, entry: str, tools: Tools) -> Built:
         dialect="java",
         fingerprint=digest.hexdigest()[:16],
         editor={"kafka-tools": tools.folder},
-        reads=(tools.folder, java().resolve().parent.parent, *tools.jars),
+        reads=(tools.folder, *tools.reads),
     )

@@ -52,7 +52,7 @@ _FLAGS = (
     "-Dorg.apache.logging.log4j.simplelog.level=ERROR",
 )
 _AOT_SINCE = 25
-_FORMAT = 2
+_FORMAT = 3
 """Counts up when this module makes the folder differently."""
 
 _TRAINING = """\
@@ -66,10 +66,10 @@ default.api.timeout.ms=60000
 
 @dataclass(frozen=True)
 class Tools:
-    """``folder`` holds the programs and nothing else to be started; ``jars`` is what they need."""
+    """``folder`` holds the programs and nothing else to be started; ``reads`` is what they need."""
 
     folder: Path
-    jars: tuple[Path, ...]
+    reads: tuple[Path, ...]
 
 
 def prepare(say: Say) -> Tools:
@@ -79,7 +79,7 @@ def prepare(say: Say) -> Tools:
         LabError: when a jar cannot be fetched, or the folder cannot be made.
     """
     artifacts = jars(DEFAULT_VERSION)
-    material = (_FORMAT, [a.sha256 for a in artifacts], java_version()[1], str(java()), _FLAGS)
+    material = (_FORMAT, [a.sha256 for a in artifacts], java_version()[1], str(_java()), _FLAGS)
     key = hashlib.sha256(repr(material).encode()).hexdigest()[:12]
     folder = cache_dir() / "builds" / "config" / f"kafka-{DEFAULT_VERSION}-{key}"
     paths = tuple(maven.fetch(artifacts))
@@ -88,7 +88,12 @@ def prepare(say: Say) -> Tools:
             if not folder.exists():
                 say("preparing Kafka's command line tools (once)")
                 _make(folder, paths)
-    return Tools(folder, paths)
+    return Tools(folder, (_java().parent.parent, *paths))
+
+
+def _java() -> Path:
+    """By its real name: a sandbox shows it there, and not behind somebody's links."""
+    return java().resolve()
 
 
 def _make(folder: Path, paths: tuple[Path, ...]) -> None:
@@ -100,7 +105,7 @@ def _make(folder: Path, paths: tuple[Path, ...]) -> None:
             _train(work, class_path)
         cache = (f"-XX:AOTCache={quick}",) if (work / quick.name).exists() else ()
         for name, main in TOOLS.items():
-            command = [str(java()), *_FLAGS, *cache, "-cp", class_path, main]
+            command = [str(_java()), *_FLAGS, *cache, "-cp", class_path, main]
             program = work / name
             program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
             program.chmod(0o755)
@@ -116,7 +121,7 @@ def _train(work: Path, class_path: str) -> None:
     """Make ``tools.aot``; without it the tools run the same."""
     config = work / "training.properties"
     config.write_text(_TRAINING)
-    command = [str(java()), *_FLAGS, "-XX:AOTCacheOutput=tools.aot", "-cp", class_path]
+    command = [str(_java()), *_FLAGS, "-XX:AOTCacheOutput=tools.aot", "-cp", class_path]
     command += [TOOLS["kafka-acls.sh"], "--command-config", config.name]
     command += ["--add", "--allow-principal", "User:a", "--operation", "Read", "--topic", "t"]
     try:
