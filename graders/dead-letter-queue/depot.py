@@ -222,7 +222,9 @@ class Depot:
                 seen, since = there, now
             counts = (len(history.calls_of(o)) for o in waited_for)
             stuck = now - since > self.lab.seconds(nominal)
-            return stuck or max(counts, default=0) >= RUNAWAY or nothing_more()
+            # After each kill whatever was in flight may be done again, and each copy of it.
+            most = RUNAWAY * 4 ** len(history.kills)
+            return stuck or max(counts, default=0) >= most or nothing_more()
 
         self.lab.wait(done, 4 * nominal, POLL)
         self.history.complete = complete
