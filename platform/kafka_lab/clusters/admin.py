@@ -303,7 +303,7 @@ class Admin:
             if problem.error_code:
                 raise AdminError(f"{feature} {level}: {problem.error_message}")
 
-    def wait_for_leaders(self, topic: str, partitions: int, timeout: float = 10.0) -> None:
+    def wait_for_leaders(self, topic: str, partitions: int, timeout: float = 30.0) -> None:
         poll(
             lambda: len(self.leaders(topic)) >= partitions,
             timeout,
