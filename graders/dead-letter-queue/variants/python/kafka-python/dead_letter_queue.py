@@ -107,16 +107,17 @@ def handle(record, state, producer) -> None:
 
 
 class Forget(ConsumerRebalanceListener):
-    """Whatever waits here when partitions change hands is read again by whoever has them then."""
+    """What waits here of partitions that go is read again by whoever has them then."""
 
     def __init__(self, waiting: dict) -> None:
         self.waiting = waiting
 
     def on_partitions_revoked(self, revoked) -> None:
-        self.waiting.clear()
+        for place in revoked:
+            self.waiting.pop(place, None)
 
     def on_partitions_assigned(self, assigned) -> None:
-        self.waiting.clear()
+        pass  # those that stayed go on where they were: the group moves only what it must
 
 
 def serve(topic: str, group: str, producer) -> None:
