@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from kafka_lab.clusters.admin import Acl, Admin, AdminError, poll
 from kafka_lab.clusters.base import Cluster
+from kafka_lab.clusters.wire import Wire, WireError
 from kafka_lab.faults.relay import Relay
 
 Unique = Callable[[str], str]
@@ -37,6 +38,28 @@ def test_a_topic_that_is_there_already(admin: Admin, unique: Unique) -> None:
         admin.create_topics({topic: 1})
     with pytest.raises(AdminError, match="error 40"):
         admin.create_topics({unique("other"): 1}, config={"no.such.config": "1"})
+
+
+def test_a_topic_whose_creation_was_answered_to_nobody(
+    cluster: Cluster, unique: Unique, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, lost = Wire.call, []
+
+    def losing(wire: Wire, request: Any, response: Any) -> Any:
+        answer = call(wire, request, response)
+        if type(request).__name__ == "CreateTopicsRequest" and not lost:
+            lost.append(answer.topics[0])
+            raise WireError("the connection was lost before the answer came")
+        return answer
+
+    monkeypatch.setattr(Wire, "call", losing)
+    topic = unique("topic")
+    with Admin(cluster) as admin:
+        made = admin.create_topics({topic: 2})
+        assert lost[0].error_code == 0
+        assert made == {str(lost[0].topic_id): topic}
+        with pytest.raises(AdminError, match="error 36"):
+            admin.create_topics({topic: 2})
 
 
 def test_rights_come_and_go(admin: Admin, unique: Unique) -> None:

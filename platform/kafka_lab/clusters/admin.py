@@ -57,6 +57,7 @@ from kafka_lab.clusters.base import Cluster
 from kafka_lab.clusters.wire import Wire, WireError
 
 T = TypeVar("T")
+_TOPIC_ALREADY_EXISTS = 36
 _MOVING = frozenset({14, 15, 16})
 """COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR."""
 
@@ -110,6 +111,8 @@ class Admin:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._wires: dict[int, Wire] = {}
+        self._repeated = False
+        """Whether the last request was sent a second time: the first may have done its work."""
 
     def __enter__(self) -> Admin:
         return self
@@ -145,6 +148,7 @@ class Admin:
 
     def _ask(self, broker_id: int, request: Any, response: Any) -> Any:
         for last in (False, True):
+            self._repeated = last
             try:
                 wire = self._wires.get(broker_id)
                 if wire is None:
@@ -193,14 +197,17 @@ class Admin:
             CreateTopicsRequest(version=7, topics=wanted, timeout_ms=10_000, validate_only=False),
             CreateTopicsResponse,
         )
+        repeated = self._repeated
+        passed = (0, _TOPIC_ALREADY_EXISTS) if repeated else (0,)
         for topic in answer.topics:
-            if topic.error_code:
+            if topic.error_code not in passed:
                 raise AdminError(
                     f"topic {topic.name}: error {topic.error_code} {topic.error_message or ''}"
                 )
         for name, partitions in topics.items():
             self.wait_for_leaders(name, partitions)
-        return {str(topic.topic_id): str(topic.name) for topic in answer.topics}
+        made = [t for n in topics for t in self._described(n, 12)] if repeated else answer.topics
+        return {str(topic.topic_id): str(topic.name) for topic in made}
 
     def leaders(self, topic: str) -> dict[int, int]:
         """Partition → leader's node id; partitions without a leader are left out."""
@@ -219,15 +226,18 @@ class Admin:
         return {p.partition_index: list(p.isr_nodes) for p in self._partitions(topic)}
 
     def _partitions(self, topic: str) -> list[Any]:
+        return [p for t in self._described(topic, 5) for p in t.partitions]
+
+    def _described(self, topic: str, version: int) -> list[Any]:
         answer = self.call(
             MetadataRequest(
-                version=5,
+                version=version,
                 topics=[MetadataRequest.MetadataRequestTopic(name=topic)],
                 allow_auto_topic_creation=False,
             ),
             MetadataResponse,
         )
-        return [p for t in answer.topics for p in t.partitions]
+        return list(answer.topics)
 
     def local_start(self, topic: str, partition: int) -> int:
         """The first offset in the leader's local log: earlier ones are in remote storage only
