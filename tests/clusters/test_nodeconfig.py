@@ -9,7 +9,7 @@ import pytest
 
 from kafka_lab.clusters.base import Address, Credentials
 from kafka_lab.clusters.nodeconfig import kafka_uuid, meta_properties, properties, render
-from kafka_lab.clusters.spec import ClusterSpec, ListenerSpec
+from kafka_lab.clusters.spec import PROGRAM_PRINCIPALS, ClusterSpec, ListenerSpec
 from kafka_lab.clusters.topology import Node, Place, nodes
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -69,7 +69,7 @@ def test_golden(name: str, spec: ClusterSpec, number: int) -> None:
 def test_secrets_are_fresh_and_masked_in_reprs() -> None:
     one, other = Credentials.fresh(), Credentials.fresh()
     own = {"broker", "harness", "connect", "nobody"}
-    assert set(one.passwords) == own | {f"program-{i}" for i in range(8)}
+    assert set(one.passwords) == own | {f"program-{i}" for i in range(PROGRAM_PRINCIPALS)}
     both = [*one.passwords.values(), *other.passwords.values()]
     assert len(set(both)) == len(both)
     assert not any(secret in repr(one) for secret in both)

@@ -24,7 +24,6 @@ Row = tuple[bool, str, str, str]
 @click.command("doctor")
 def doctor_command() -> int:
     """Say what works on this machine, what does not, and how to get it."""
-    context.sweep()
     usable = True
     click.echo(f"kafka-lab {__version__}, Python {sys.version.split()[0]}, {platform.platform()}")
     for works, what, how, fix in _rows():
