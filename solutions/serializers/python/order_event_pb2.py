@@ -4,33 +4,36 @@
 # source: order_event.proto
 # Protobuf Python Version: 7.36.2
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 7, 36, 2, "", "order_event.proto"
+    _runtime_version.Domain.PUBLIC,
+    7,
+    36,
+    2,
+    '',
+    'order_event.proto'
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n\x11order_event.proto\x12\torders.v1"\xac\x01\n\nOrderEvent\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x02 \x01(\t\x12!\n\x06status\x18\x03 \x01(\x0e\x32\x11.orders.v1.Status\x12\x14\n\x0c\x61mount_cents\x18\x04 \x01(\x12\x12\x10\n\x08\x63urrency\x18\x05 \x01(\t\x12\x13\n\x0boccurred_at\x18\x06 \x01(\x03\x12\x11\n\x04note\x18\x07 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_note*S\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\n\n\x06PLACED\x10\x01\x12\x08\n\x04PAID\x10\x02\x12\r\n\tCANCELLED\x10\x03\x12\x0c\n\x08REFUNDED\x10\x04\x42(\n\torders.v1B\x0bOrderEventsZ\x0eorders/orderpbb\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x11order_event.proto\x12\torders.v1\"\xac\x01\n\nOrderEvent\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x02 \x01(\t\x12!\n\x06status\x18\x03 \x01(\x0e\x32\x11.orders.v1.Status\x12\x14\n\x0c\x61mount_cents\x18\x04 \x01(\x12\x12\x10\n\x08\x63urrency\x18\x05 \x01(\t\x12\x13\n\x0boccurred_at\x18\x06 \x01(\x03\x12\x11\n\x04note\x18\x07 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_note*S\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\n\n\x06PLACED\x10\x01\x12\x08\n\x04PAID\x10\x02\x12\r\n\tCANCELLED\x10\x03\x12\x0c\n\x08REFUNDED\x10\x04\x42(\n\torders.v1B\x0bOrderEventsZ\x0eorders/orderpbb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "order_event_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'order_event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    _globals["DESCRIPTOR"]._loaded_options = None
-    _globals["DESCRIPTOR"]._serialized_options = b"\n\torders.v1B\013OrderEventsZ\016orders/orderpb"
-    _globals["_STATUS"]._serialized_start = 207
-    _globals["_STATUS"]._serialized_end = 290
-    _globals["_ORDEREVENT"]._serialized_start = 33
-    _globals["_ORDEREVENT"]._serialized_end = 205
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\torders.v1B\013OrderEventsZ\016orders/orderpb'
+  _globals['_STATUS']._serialized_start=207
+  _globals['_STATUS']._serialized_end=290
+  _globals['_ORDEREVENT']._serialized_start=33
+  _globals['_ORDEREVENT']._serialized_end=205
 # @@protoc_insertion_point(module_scope)

@@ -12,7 +12,6 @@ class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAID: _ClassVar[Status]
     CANCELLED: _ClassVar[Status]
     REFUNDED: _ClassVar[Status]
-
 STATUS_UNSPECIFIED: Status
 PLACED: Status
 PAID: Status
@@ -20,15 +19,7 @@ CANCELLED: Status
 REFUNDED: Status
 
 class OrderEvent(_message.Message):
-    __slots__ = (
-        "order_id",
-        "customer",
-        "status",
-        "amount_cents",
-        "currency",
-        "occurred_at",
-        "note",
-    )
+    __slots__ = ("order_id", "customer", "status", "amount_cents", "currency", "occurred_at", "note")
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -43,13 +34,4 @@ class OrderEvent(_message.Message):
     currency: str
     occurred_at: int
     note: str
-    def __init__(
-        self,
-        order_id: _Optional[str] = ...,
-        customer: _Optional[str] = ...,
-        status: _Optional[_Union[Status, str]] = ...,
-        amount_cents: _Optional[int] = ...,
-        currency: _Optional[str] = ...,
-        occurred_at: _Optional[int] = ...,
-        note: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, order_id: _Optional[str] = ..., customer: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., amount_cents: _Optional[int] = ..., currency: _Optional[str] = ..., occurred_at: _Optional[int] = ..., note: _Optional[str] = ...) -> None: ...

@@ -72,7 +72,9 @@ class OrderService:
                 "enable.auto.commit": False,
             }
         )
-        self.producer = Producer(client_settings() | {"enable.idempotence": True, "linger.ms": 0})
+        self.producer = Producer(
+            client_settings() | {"enable.idempotence": True, "linger.ms": 0}
+        )
 
     def run(self) -> None:
         self.consumer.subscribe([COMMANDS, PARTNER, EVENTS])

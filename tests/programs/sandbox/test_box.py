@@ -153,7 +153,7 @@ def test_memory_of_all_processes_together_is_limited(confine: Confine) -> None:
 
 def test_a_program_that_cannot_be_run(confine: Confine) -> None:
     cell = confine("")
-    cell.program._argv = ("/nonexistent",)
+    cell.program.argv = ("/nonexistent",)
     assert cell.run() == 126
     assert "cannot be run" in cell.program.tail()
 
